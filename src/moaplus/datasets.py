@@ -1,0 +1,89 @@
+"""From verified raw files to the images of one selection, held as one array."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+
+from moaplus.fetch import raw_files
+from moaplus.files import UserError, load_arrays, save_arrays
+from moaplus.plan import SPLITS, Selection
+
+SIDE = 28
+IDX_MAGIC = {3: 0x00000803, 1: 0x00000801}  # unsigned bytes, by number of dimensions
+
+
+def select(selection: Selection) -> None:
+    """Write the selection's images and labels, each a npz with `train` and `test`.
+
+    The test split holds all test images of the selection's classes.
+
+    Raises:
+        UserError: if a raw file is damaged, a class is absent, or too many images are asked for.
+    """
+    images, labels = {}, {}
+    paths = iter(raw_files(selection.dataset))
+    for split in SPLITS:
+        all_images, all_labels = read_idx(next(paths), 3), read_idx(next(paths), 1)
+        missing = set(selection.classes) - set(all_labels.tolist())
+        if missing:
+            raise UserError(f"params.yaml: classes: {selection.dataset} has no {sorted(missing)}")
+        chosen = np.flatnonzero(np.isin(all_labels, selection.classes))
+        if split == "train" and selection.images is not None:
+            chosen = _stratified(chosen, all_labels[chosen], selection)
+        images[split], labels[split] = all_images[chosen], all_labels[chosen]
+    save_arrays(selection.images_path, **images)
+    save_arrays(selection.labels_path, **labels)
+
+
+def _stratified(chosen: np.ndarray, labels: np.ndarray, selection: Selection) -> np.ndarray:
+    """A seeded subset of `chosen` with the classes' proportions kept, in the original order."""
+    from sklearn.model_selection import train_test_split
+
+    n = selection.images
+    if n == len(chosen):
+        return chosen
+    if not len(selection.classes) <= n <= len(chosen) - len(selection.classes):
+        raise UserError(
+            f"params.yaml: images: {n} is not allowed for {selection.name}, which has "
+            f"{len(chosen)} images of {len(selection.classes)} classes; "
+            f"allowed: all, or {len(selection.classes)} to {len(chosen) - len(selection.classes)}"
+        )
+    subset, _ = train_test_split(
+        chosen, train_size=n, stratify=labels, random_state=selection.subset_seed
+    )
+    return np.sort(subset)
+
+
+def read_idx(path: Path, dimensions: int) -> np.ndarray:
+    """Read an idx file, gzipped or not: images (n, 28, 28) or labels (n,), uint8.
+
+    Format: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
+
+    Raises:
+        UserError: if the file is missing, truncated or in another format.
+    """
+    mend = "delete it and run `moaplus data`"
+    try:
+        content = gzip.open(path).read() if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); {mend}") from error
+    header = np.frombuffer(content[: 4 * (1 + dimensions)], dtype=">u4")
+    if len(header) != 1 + dimensions or header[0] != IDX_MAGIC[dimensions]:
+        raise UserError(f"{path}: not an idx file of {dimensions} dimensions; {mend}")
+    shape = tuple(int(size) for size in header[1:])
+    values = np.frombuffer(content, dtype=np.uint8, offset=header.nbytes)
+    if shape[1:] not in ((), (SIDE, SIDE)) or len(values) != np.prod(shape):
+        raise UserError(f"{path}: {len(values)} bytes of data where {shape} are stated; {mend}")
+    return values.reshape(shape)
+
+
+def load_images(selection: Selection) -> dict[str, np.ndarray]:
+    """Images of both splits, float32 (n, 28, 28), grey values in [0, 1]."""
+    arrays = load_arrays(selection.images_path)
+    return {split: arrays[split].astype(np.float32) / 255 for split in SPLITS}
+
+
+def load_labels(selection: Selection) -> dict[str, np.ndarray]:
+    """Labels of both splits, uint8 (n,)."""
+    return load_arrays(selection.labels_path)

@@ -1,0 +1,287 @@
+"""From params.yaml to studies, runs and paths: the one place that knows them.
+
+A run is one training. Its folder reads like its description, for example
+`models/mnist-0+1/cae/M2/moa_plus/seed3`, so the folder alone says what to train.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+from moaplus.files import UserError
+
+PARAMS = Path("params.yaml")
+SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "params.schema.yaml"
+
+DATASETS = ("mnist", "fashion-mnist", "kmnist")
+N_CLASSES = 10
+SPLITS = ("train", "test")
+REFERENCES = ("kmeans", "pca_gmm")
+
+RAW = Path("data/raw")
+SELECTED = Path("data/selected")
+MODELS = Path("models")
+RESULTS = Path("results")
+FIGURES = RESULTS / "figures"
+FIGURE_NAMES = ("reconstructions", "nmi", "loads", "clusters", "training")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which images of a data set a run sees: classes, and how many of their training images."""
+
+    dataset: str
+    classes: tuple[int, ...]
+    images: int | None  # None: all
+    subset_seed: int
+
+    @property
+    def name(self) -> str:
+        """The selection in words, for example `mnist-0+1` or `mnist-all-n12665`."""
+        everything = self.classes == tuple(range(N_CLASSES))
+        classes = "all" if everything else "+".join(map(str, self.classes))
+        subset = "" if self.images is None else f"-n{self.images}"
+        seed = f"-subset{self.subset_seed}" if subset and self.subset_seed else ""
+        return f"{self.dataset}-{classes}{subset}{seed}"
+
+    @property
+    def images_path(self) -> Path:
+        """npz of `train` and `test` images, uint8 (n, 28, 28)."""
+        return SELECTED / self.name / "images.npz"
+
+    @property
+    def labels_path(self) -> Path:
+        """npz of `train` and `test` labels, uint8 (n,): read by evaluation, never by training."""
+        return SELECTED / self.name / "labels.npz"
+
+
+@dataclass(frozen=True)
+class Network:
+    """Architecture of the experts and the gate."""
+
+    architecture: str
+    channels: tuple[int, int]
+    latent: int
+
+
+@dataclass(frozen=True)
+class Training:
+    """Training budget and guard: see the comments in params.yaml."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    ridge: float
+    precision: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: the same description gives the same model."""
+
+    selection: Selection
+    network: Network
+    experts: int
+    objective: str
+    seed: int
+    training: Training
+    variant: str = ""  # how a study's training differs from the top-level one
+
+    @property
+    def configuration(self) -> Path:
+        """The folder that holds this run and its siblings of other seeds."""
+        network = f"{self.network.architecture}{self.variant}"
+        return MODELS / self.selection.name / network / f"M{self.experts}" / self.objective
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder: `model.safetensors`, `history.csv`, `concentrations.npz`, …."""
+        return self.configuration / f"seed{self.seed}"
+
+    @property
+    def model(self) -> Path:  # noqa: D102
+        return self.folder / "model.safetensors"
+
+    @property
+    def history(self) -> Path:  # noqa: D102
+        return self.folder / "history.csv"
+
+    @property
+    def concentrations(self) -> Path:  # noqa: D102
+        return self.folder / "concentrations.npz"
+
+    @property
+    def samples(self) -> Path:  # noqa: D102
+        return self.folder / "samples.npz"
+
+    @property
+    def benchmark(self) -> Path:
+        """Snakemake's record of the training's time and memory (not versioned)."""
+        return Path("benchmarks") / self.folder.relative_to(MODELS).with_suffix(".tsv")
+
+    def settings(self) -> dict:
+        """Everything that the model depends on, as plain values."""
+        settings = asdict(self)
+        del settings["variant"]
+        return settings
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Clusterings by scikit-learn of one selection into M clusters, for all seeds."""
+
+    selection: Selection
+    clusters: int
+    seeds: tuple[int, ...]
+
+    @property
+    def path(self) -> Path:
+        """npz of cluster numbers, uint8 (n,), under `{method}-seed{seed}-{split}`."""
+        return MODELS / self.selection.name / "references" / f"M{self.clusters}" / "clusters.npz"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A named selection of runs."""
+
+    name: str
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that params.yaml asks for."""
+
+    studies: dict[str, Study]
+    default: tuple[str, ...]
+
+    @cached_property
+    def runs(self) -> dict[str, Run]:
+        """The runs of the default studies, each once, by folder."""
+        return {str(run.folder): run for name in self.default for run in self.studies[name].runs}
+
+    @cached_property
+    def known_runs(self) -> dict[str, Run]:
+        """The runs of every study, by folder: what can be trained by hand."""
+        return {str(run.folder): run for study in self.studies.values() for run in study.runs}
+
+    @cached_property
+    def selections(self) -> dict[str, Selection]:
+        """The selections of every study, by name."""
+        return {run.selection.name: run.selection for run in self.known_runs.values()}
+
+    @property
+    def references(self) -> dict[str, Reference]:
+        """The reference clusterings of the default studies, by path."""
+        seeds: dict[tuple[Selection, int], set[int]] = {}
+        for run in self.runs.values():
+            seeds.setdefault((run.selection, run.experts), set()).add(run.seed)
+        references = [Reference(*key, tuple(sorted(value))) for key, value in seeds.items()]
+        return {str(reference.path): reference for reference in references}
+
+    def run(self, folder: str | Path) -> Run:
+        """Return the run that lives in `folder`.
+
+        Raises:
+            UserError: if no study has such a run.
+        """
+        try:
+            return self.known_runs[str(Path(folder))]
+        except KeyError:
+            raise UserError(
+                f"{folder}: no study in {PARAMS} has this run; `moaplus runs` lists them"
+            ) from None
+
+
+def load(path: Path = PARAMS) -> Plan:
+    """Read and check params.yaml.
+
+    Raises:
+        UserError: naming the key, its value and what is allowed.
+    """
+    params = _read(path)
+    _check_schema(params, path)
+    studies = {name: _study(name, params, path) for name in params["studies"]}
+    for name in params["default"]:
+        if name not in studies:
+            raise UserError(f"{path}: default: {name!r} is no study; allowed: {', '.join(studies)}")
+    return Plan(studies, tuple(params["default"]))
+
+
+def _read(path: Path) -> object:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: not valid YAML: {reason}") from error
+
+
+def _check_schema(params: object, path: Path) -> None:
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
+    error = jsonschema.exceptions.best_match(validator.iter_errors(params))
+    if error is not None:
+        key = error.json_path.removeprefix("$").removeprefix(".") or "(top level)"
+        raise UserError(f"{path}: {key}: {error.message}{_allowed(error)}")
+
+
+def _allowed(error: jsonschema.ValidationError) -> str:
+    if error.validator == "additionalProperties":
+        return f"; allowed: {', '.join(error.schema.get('properties', {}))}"
+    rules = {
+        key: value
+        for key, value in error.schema.items()
+        if key not in ("items", "properties", "propertyNames", "required", "additionalProperties")
+    }
+    return f"; allowed: {rules}" if rules else ""
+
+
+def _study(name: str, params: dict, path: Path) -> Study:
+    study = params["studies"][name]
+    changes = study.get("train", {})
+    training = Training(**params["train"])
+    changed = _finite(replace(training, **changes), f"{path}: studies.{name}")
+    variant = "".join(
+        f"-{key}={value}" for key, value in changes.items() if value != getattr(training, key)
+    )
+    network = Network(**params["model"] | {"channels": tuple(params["model"]["channels"])})
+    runs = tuple(
+        Run(selection, network, int(experts), objective, int(seed), changed, variant)
+        for selection in _selections(study, params)
+        for experts in study["experts"]
+        for objective in study["objectives"]
+        for seed in study["seeds"]
+    )
+    for run in runs:
+        if run.selection.images is not None and run.experts > run.selection.images:
+            raise UserError(
+                f"{path}: studies.{name}.experts: {run.experts} is more than the "
+                f"{run.selection.images} images of {run.selection.name}; allowed: at most that many"
+            )
+    return Study(name, runs)
+
+
+def _selections(study: dict, params: dict) -> Iterator[Selection]:
+    for wanted in study["selections"]:
+        classes = range(N_CLASSES) if wanted["classes"] == "all" else wanted["classes"]
+        images = None if wanted["images"] == "all" else int(wanted["images"])
+        yield Selection(
+            params["dataset"], tuple(sorted(map(int, classes))), images, int(params["subset_seed"])
+        )
+
+
+def _finite(training: Training, where: str) -> Training:
+    """Refuse .nan, which no JSON schema bound catches; give whole numbers written 8.0 as 8."""
+    for key in ("learning_rate", "ridge"):
+        if not math.isfinite(getattr(training, key)):
+            raise UserError(f"{where}: train.{key}: not a number; allowed: a positive number")
+    return replace(
+        training, epochs=int(training.epochs), batch_size=int(training.batch_size)
+    )

@@ -1,0 +1,41 @@
+"""What plain clustering of the same images gives: scikit-learn's k-means and PCA + mixture."""
+
+import warnings
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from sklearn.pipeline import make_pipeline
+
+from moaplus.datasets import load_images
+from moaplus.files import save_arrays
+from moaplus.plan import REFERENCES, SPLITS, Reference
+
+PCA_COMPONENTS = 50
+
+
+def cluster_references(reference: Reference) -> None:
+    """Cluster the selection's training images with each method and seed; predict both splits."""
+    images = {k: v.reshape(len(v), -1) for k, v in load_images(reference.selection).items()}
+    arrays = {}
+    for seed in reference.seeds:
+        for method in REFERENCES:
+            model = _model(method, reference.clusters, seed, len(images["train"]))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is part of method
+                model.fit(images["train"])
+            for split in SPLITS:
+                clusters = model.predict(images[split])
+                arrays[f"{method}-seed{seed}-{split}"] = clusters.astype(np.uint8)
+    save_arrays(reference.path, **arrays)
+
+
+def _model(method: str, clusters: int, seed: int, n: int):  # noqa: ANN202
+    if method == "kmeans":
+        return KMeans(clusters, n_init=1, random_state=seed)
+    return make_pipeline(
+        PCA(min(PCA_COMPONENTS, n), random_state=seed),
+        GaussianMixture(clusters, random_state=seed),
+    )

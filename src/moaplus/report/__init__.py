@@ -1,0 +1,1 @@
+"""Tables, figures and verdicts: reads files, loads no model, imports no torch."""
