@@ -25,19 +25,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="moaplus", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(function, *names: str) -> argparse.ArgumentParser:  # noqa: ANN001
+    def command(function, *names: str) -> argparse.ArgumentParser:
         name = function.__name__.strip("_")
         sub = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
         sub.set_defaults(command=function)
         for name in names:
-            sub.add_argument(name.lower(), metavar=name, type=Path if name == "RUN" else str)
+            sub.add_argument(name.lower(), metavar=name)
         return sub
 
     command(_data, "DATASET")
     command(_select, "SELECTION")
     command(_runs)
-    for function in (_train, _evaluate):
-        sub = command(function, "RUN")
+    for function, count in ((_train, None), (_evaluate, "+")):
+        sub = command(function)
+        sub.add_argument("run", metavar="RUN", type=Path, nargs=count)
         sub.add_argument("--device", choices=("cpu", "auto"), default="cpu")
         sub.add_argument("--threads", type=int, default=1)
     command(_reference, "PATH")
@@ -80,11 +81,13 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    """Apply a trained run to the training and test images."""
-    run = plan.load().run(options.run)
+    """Apply trained runs to their training and test images."""
+    the_plan = plan.load()
+    runs = [the_plan.run(folder) for folder in options.run]
     from moaplus.evaluation import evaluate
 
-    evaluate(run, options.device, options.threads)
+    for run in runs:
+        evaluate(run, options.device, options.threads)
 
 
 def _reference(options: argparse.Namespace) -> None:
@@ -106,7 +109,7 @@ def _score(options: argparse.Namespace) -> None:
         write_runs(the_plan)
     for folder in options.run:
         for row in run_rows(the_plan.run(folder)):
-            print("  ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
+            print("\n".join(f"{name:16} {value}" for name, value in row.items()), end="\n\n")
 
 
 def _table(options: argparse.Namespace) -> None:

@@ -1,15 +1,37 @@
 """From verified raw files to the images of one selection, held as one array."""
 
 import gzip
+import hashlib
+import zlib
 from pathlib import Path
 
 import numpy as np
 
-from moaplus.fetch import raw_files
 from moaplus.files import UserError, load_arrays, save_arrays
-from moaplus.plan import SPLITS, Selection
+from moaplus.plan import SPLITS, Selection, raw_files
 
 SIDE = 28
+# Of the files in data/raw, in the order of `raw_files`.
+MD5 = {
+    "mnist": (
+        "6bbc9ace898e44ae57da46a324031adb",
+        "a25bea736e30d166cdddb491f175f624",
+        "2646ac647ad5339dbf082846283269ea",
+        "27ae3e4e09519cfbb04c329615203637",
+    ),
+    "fashion-mnist": (
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "25c81989df183df01b3e8a0aad5dffbe",
+        "bef4ecab320f06d8554ea6380940ec79",
+        "bb300cfdad3c16e7a12a480ee83cd310",
+    ),
+    "kmnist": (
+        "bdb82020997e1d708af4cf47b453dcf7",
+        "e144d726b3acfaa3e44228e80efcd344",
+        "5c965bf0a639b31b8f53240b1b52f4d7",
+        "7320c461ea6c1c855c0b718fb2a4b134",
+    ),
+}
 IDX_MAGIC = {3: 0x00000803, 1: 0x00000801}  # unsigned bytes, by number of dimensions
 
 
@@ -22,6 +44,11 @@ def select(selection: Selection) -> None:
         UserError: if a raw file is damaged, a class is absent, or too many images are asked for.
     """
     images, labels = {}, {}
+    for path, md5 in zip(raw_files(selection.dataset), MD5[selection.dataset], strict=True):
+        if not path.exists() or md5_of(path) != md5:
+            raise UserError(
+                f"{path}: missing, wrong or truncated; run `moaplus data {selection.dataset}`"
+            )
     paths = iter(raw_files(selection.dataset))
     for split in SPLITS:
         all_images, all_labels = read_idx(next(paths), 3), read_idx(next(paths), 1)
@@ -34,6 +61,12 @@ def select(selection: Selection) -> None:
         images[split], labels[split] = all_images[chosen], all_labels[chosen]
     save_arrays(selection.images_path, **images)
     save_arrays(selection.labels_path, **labels)
+
+
+def md5_of(path: Path) -> str:
+    """MD5 of a file's content, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def _stratified(chosen: np.ndarray, labels: np.ndarray, selection: Selection) -> np.ndarray:
@@ -65,8 +98,10 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
     """
     mend = "delete it and run `moaplus data`"
     try:
-        content = gzip.open(path).read() if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: cannot be read ({error}); {mend}") from error
     header = np.frombuffer(content[: 4 * (1 + dimensions)], dtype=">u4")
     if len(header) != 1 + dimensions or header[0] != IDX_MAGIC[dimensions]:

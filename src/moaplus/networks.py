@@ -27,9 +27,10 @@ class ExpertLinear(nn.Module):
 
 
 class ExpertConv(nn.Module):
-    """M independent 3×3 convolutions of stride 2: (M, n, h, w, inputs) -> (M, n, h/2, w/2, outputs).
+    """M independent 3×3 convolutions of stride 2.
 
-    A loop, since grouped convolutions are slower on a CPU.
+    (M, n, h, w, inputs) -> (M, n, h/2, w/2, outputs). A loop: on a CPU, grouped convolutions are
+    slower.
     """
 
     def __init__(self, experts: int, inputs: int, outputs: int):

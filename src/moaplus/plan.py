@@ -24,11 +24,49 @@ SPLITS = ("train", "test")
 REFERENCES = ("kmeans", "pca_gmm")
 
 RAW = Path("data/raw")
+RAW_NAMES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 SELECTED = Path("data/selected")
 MODELS = Path("models")
+BENCHMARKS = Path("benchmarks")  # Snakemake's records of time and memory, not versioned
 RESULTS = Path("results")
+RUNS_TABLE = RESULTS / "runs.csv"
+TABLE = RESULTS / "table.md"
+METRICS = RESULTS / "metrics.json"
 FIGURES = RESULTS / "figures"
 FIGURE_NAMES = ("reconstructions", "nmi", "loads", "clusters", "training")
+
+
+# The modules that each step's result depends on. Descriptions of runs reach Snakemake as params.
+_MODULES = {
+    "fetch": ("fetch",),
+    "select": ("datasets",),
+    "train": ("datasets", "networks", "concentrations", "objectives", "training"),
+    "evaluate": ("datasets", "networks", "objectives", "training", "evaluation"),
+    "reference": ("datasets", "references"),
+    "score": ("scores", "report/runs"),
+    "table": ("report/tables", "report/claims"),
+    "figure": ("report/figures",),
+}
+
+
+def sources(step: str) -> list[str]:
+    """The source files on which the result of a step of the workflow depends."""
+    return [f"src/moaplus/{module}.py" for module in _MODULES[step]]
+
+
+def raw_files(dataset: str) -> list[Path]:
+    """Training images, training labels, test images and test labels of a data set.
+
+    MNIST is kept as raw idx files, which each of its sources has; the others as their authors
+    publish them, gzipped.
+    """
+    suffix = "" if dataset == "mnist" else ".gz"
+    return [RAW / dataset / (name + suffix) for name in RAW_NAMES]
 
 
 @dataclass(frozen=True)
@@ -104,31 +142,29 @@ class Run:
         return self.configuration / f"seed{self.seed}"
 
     @property
-    def model(self) -> Path:  # noqa: D102
+    def model(self) -> Path:
         return self.folder / "model.safetensors"
 
     @property
-    def history(self) -> Path:  # noqa: D102
+    def history(self) -> Path:
         return self.folder / "history.csv"
 
     @property
-    def concentrations(self) -> Path:  # noqa: D102
+    def concentrations(self) -> Path:
         return self.folder / "concentrations.npz"
 
     @property
-    def samples(self) -> Path:  # noqa: D102
+    def samples(self) -> Path:
         return self.folder / "samples.npz"
 
     @property
     def benchmark(self) -> Path:
-        """Snakemake's record of the training's time and memory (not versioned)."""
-        return Path("benchmarks") / self.folder.relative_to(MODELS).with_suffix(".tsv")
+        """Snakemake's record of the training's time and memory."""
+        return BENCHMARKS / self.folder.relative_to(MODELS).with_suffix(".tsv")
 
     def settings(self) -> dict:
         """Everything that the model depends on, as plain values."""
-        settings = asdict(self)
-        del settings["variant"]
-        return settings
+        return {key: value for key, value in asdict(self).items() if key != "variant"}
 
 
 @dataclass(frozen=True)
@@ -157,6 +193,7 @@ class Study:
 class Plan:
     """All that params.yaml asks for."""
 
+    dataset: str
     studies: dict[str, Study]
     default: tuple[str, ...]
 
@@ -169,6 +206,14 @@ class Plan:
     def known_runs(self) -> dict[str, Run]:
         """The runs of every study, by folder: what can be trained by hand."""
         return {str(run.folder): run for study in self.studies.values() for run in study.runs}
+
+    @property
+    def configurations(self) -> dict[Path, list[Run]]:
+        """The runs of the default studies, grouped by what they share but for the seed."""
+        groups: dict[Path, list[Run]] = {}
+        for run in self.runs.values():
+            groups.setdefault(run.configuration, []).append(run)
+        return groups
 
     @cached_property
     def selections(self) -> dict[str, Selection]:
@@ -210,7 +255,7 @@ def load(path: Path = PARAMS) -> Plan:
     for name in params["default"]:
         if name not in studies:
             raise UserError(f"{path}: default: {name!r} is no study; allowed: {', '.join(studies)}")
-    return Plan(studies, tuple(params["default"]))
+    return Plan(params["dataset"], studies, tuple(params["default"]))
 
 
 def _read(path: Path) -> object:
@@ -282,6 +327,4 @@ def _finite(training: Training, where: str) -> Training:
     for key in ("learning_rate", "ridge"):
         if not math.isfinite(getattr(training, key)):
             raise UserError(f"{where}: train.{key}: not a number; allowed: a positive number")
-    return replace(
-        training, epochs=int(training.epochs), batch_size=int(training.batch_size)
-    )
+    return replace(training, epochs=int(training.epochs), batch_size=int(training.batch_size))

@@ -32,7 +32,7 @@ def cluster_references(reference: Reference) -> None:
     save_arrays(reference.path, **arrays)
 
 
-def _model(method: str, clusters: int, seed: int, n: int):  # noqa: ANN202
+def _model(method: str, clusters: int, seed: int, n: int):
     if method == "kmeans":
         return KMeans(clusters, n_init=1, random_state=seed)
     return make_pipeline(

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from moaplus.concentrations import gram
 from moaplus.datasets import load_images
 from moaplus.files import UserError, whole_file
 from moaplus.networks import MixtureOfAutoencoders
 from moaplus.objectives import OBJECTIVES, Outcome, signed_loss
-from moaplus.concentrations import gram
 from moaplus.plan import Run
 
 
@@ -49,7 +49,8 @@ def prepare_device(device: str, threads: int) -> torch.device:
     """Set threads and determinism; return the device to compute on."""
     torch.set_num_threads(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    # As use_deterministic_algorithms(True), which would also import the compiler: a second a run.
+    torch.set_deterministic_debug_mode("error")
     return torch.device("cuda" if device == "auto" and torch.cuda.is_available() else "cpu")
 
 

@@ -1,0 +1,96 @@
+"""results/runs.csv: one row per run and split, from what evaluation left on disk."""
+
+import numpy as np
+import pandas as pd
+
+from moaplus.datasets import load_labels
+from moaplus.files import UserError, load_arrays, whole_file
+from moaplus.plan import REFERENCES, RUNS_TABLE, SPLITS, Plan, Reference, Run, Selection
+from moaplus.scores import clustering_scores, dominance
+
+
+def write_runs(plan: Plan) -> None:
+    """Write results/runs.csv for the default studies: our runs, then the references."""
+    rows = [row for run in plan.runs.values() for row in run_rows(run)]
+    rows += [row for reference in plan.references.values() for row in reference_rows(reference)]
+    with whole_file(RUNS_TABLE) as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.9g", lineterminator="\n")
+
+
+def read_runs() -> pd.DataFrame:
+    """Read results/runs.csv.
+
+    Raises:
+        UserError: if it is missing or damaged.
+    """
+    try:
+        return pd.read_csv(RUNS_TABLE)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{RUNS_TABLE}: cannot be read ({error}); run `moaplus score`") from error
+
+
+def read_history(run: Run) -> pd.DataFrame:
+    """Read the history of a run, one row per epoch.
+
+    Raises:
+        UserError: if it is missing or damaged.
+    """
+    try:
+        return pd.read_csv(run.history)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{run.history}: cannot be read ({error}); delete it, train again"
+        ) from error
+
+
+def run_rows(run: Run) -> list[dict]:
+    """Scores of an evaluated run on each split; clusters are the argmax of its concentrations."""
+    arrays = load_arrays(run.concentrations)
+    history = read_history(run)
+    rows = []
+    for split in SPLITS:
+        P, errors = arrays[f"{split}_concentrations"], arrays[f"{split}_errors"]
+        clusters = P.argmax(axis=1)
+        rows.append(
+            _description(run.selection, run.experts, run.objective, run.seed, split)
+            | {"architecture": run.network.architecture, "n": len(P)}
+            | clustering_scores(arrays[f"{split}_labels"], clusters, run.experts)
+            | {
+                "mixture_error": arrays[f"{split}_mixture_errors"].mean(dtype=np.float64),
+                "routed_error": errors[np.arange(len(P)), clusters].mean(dtype=np.float64),
+                "dominance": dominance(P.mean(axis=0, dtype=np.float64)),
+                "loads": " ".join(f"{load:.4f}" for load in P.mean(axis=0, dtype=np.float64)),
+                "objective": history["objective"].iloc[-1],
+                "guard_share": history["guard_share"].mean(),
+                "negative_share": history["negative_share"].mean(),
+                "epochs": run.training.epochs,
+                "folder": run.folder.as_posix(),
+            }
+        )
+    return rows
+
+
+def reference_rows(reference: Reference) -> list[dict]:
+    """Scores of scikit-learn's clusterings on each split; errors and loads do not apply."""
+    labels, clusters = load_labels(reference.selection), load_arrays(reference.path)
+    return [
+        _description(reference.selection, reference.clusters, method, seed, split)
+        | {"n": len(labels[split])}
+        | clustering_scores(
+            labels[split], clusters[f"{method}-seed{seed}-{split}"], reference.clusters
+        )
+        | {"folder": reference.path.parent.as_posix()}
+        for method in REFERENCES
+        for seed in reference.seeds
+        for split in SPLITS
+    ]
+
+
+def _description(selection: Selection, experts: int, method: str, seed: int, split: str) -> dict:
+    return {
+        "selection": selection.name,
+        "experts": experts,
+        "method": method,
+        "seed": seed,
+        "split": split,
+    }
