@@ -26,6 +26,21 @@ class ExpertLinear(nn.Module):
         return torch.baddbmm(self.bias, x, self.weight)
 
 
+class ExpertUpConv(ExpertLinear):
+    """M independent 2×2 up-convolutions of stride 2: (M, n, inputs) -> (M, n, 2·2·outputs).
+
+    Where the stride is the width, each pixel becomes a 2×2 block of its own, so the map is linear
+    in the channels; rows of the block come before columns, columns before output channels.
+    """
+
+    def __init__(self, experts: int, inputs: int, outputs: int):
+        super().__init__(experts, inputs, 2 * 2 * outputs)
+        self.bias = nn.Parameter(self.bias[:, :, :outputs].detach().clone())  # one per channel
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.baddbmm(self.bias.repeat(1, 1, 2 * 2), x, self.weight)
+
+
 class ExpertConv(nn.Module):
     """M independent 3×3 convolutions of stride 2.
 
@@ -51,9 +66,7 @@ class CAE(nn.Module):
     """M convolutional autoencoders: (n, 28, 28) -> (M, n, 28, 28), values in (0, 1).
 
     Encoder: two 3×3 convolutions of stride 2 and a linear map to the code. Decoder: a linear map
-    and two 2×2 up-convolutions of stride 2, as in U-Net (Ronneberger et al. 2015). An
-    up-convolution whose stride is its width maps each pixel to a 2×2 block of its own, so it is a
-    linear map of the channels.
+    and two 2×2 up-convolutions of stride 2, as in U-Net (Ronneberger et al. 2015).
     """
 
     def __init__(self, experts: int, channels: tuple[int, int], latent: int):
@@ -64,8 +77,8 @@ class CAE(nn.Module):
         self.conv2 = ExpertConv(experts, c1, c2)
         self.encode = ExpertLinear(experts, 7 * 7 * c2, latent)
         self.decode = ExpertLinear(experts, latent, 7 * 7 * c2)
-        self.up1 = ExpertLinear(experts, c2, 2 * 2 * c1)
-        self.up2 = ExpertLinear(experts, c1, 2 * 2)
+        self.up1 = ExpertUpConv(experts, c2, c1)
+        self.up2 = ExpertUpConv(experts, c1, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         (M, n), (c1, c2) = (self.experts, len(images)), self.channels
