@@ -15,7 +15,7 @@ test: environment
 	pytest
 
 bench: environment
-	python -m tests.benchmark
+	python tests/benchmark.py
 
 environment: $(VENV)/.installed
 

@@ -2,18 +2,18 @@
 
 import pytest
 import torch
+from textbook import autoencoder
 from torch import nn
 
 from moaplus.networks import CAE, MixtureOfAutoencoders
 
 
-def textbook_expert(experts: CAE, k: int) -> nn.Module:
+def textbook_expert(experts: CAE, k: int) -> nn.Sequential:
     """Expert k as a plain Sequential of torch's layers, with the same weights."""
     c1, c2 = experts.channels
     latent = experts.encode.weight.shape[2]
-    conv1, conv2 = nn.Conv2d(1, c1, 3, 2, 1), nn.Conv2d(c1, c2, 3, 2, 1)
-    encode, decode = nn.Linear(49 * c2, latent), nn.Linear(latent, 49 * c2)
-    up1, up2 = nn.ConvTranspose2d(c2, c1, 2, 2), nn.ConvTranspose2d(c1, 1, 2, 2)
+    expert = autoencoder(experts.channels, latent)
+    conv1, conv2, encode, decode, up1, up2 = (layer for layer in expert if hasattr(layer, "weight"))
     with torch.no_grad():
         conv1.weight.copy_(experts.conv1.weight[k].T.reshape(c1, 1, 3, 3))
         conv1.bias.copy_(experts.conv1.bias[k, 0])
@@ -30,9 +30,7 @@ def textbook_expert(experts: CAE, k: int) -> nn.Module:
         up1.bias.copy_(experts.up1.bias[k, 0])
         up2.weight.copy_(experts.up2.weight[k].reshape(c1, 1, 2, 2))
         up2.bias.copy_(experts.up2.bias[k, 0])
-    encoder = (conv1, nn.ReLU(), conv2, nn.ReLU(), nn.Flatten(), encode)
-    decoder = (decode, nn.ReLU(), nn.Unflatten(1, (c2, 7, 7)), up1, nn.ReLU(), up2, nn.Sigmoid())
-    return nn.Sequential(nn.Unflatten(1, (1, 28)), *encoder, *decoder, nn.Flatten(1, 2))
+    return expert
 
 
 @pytest.mark.parametrize("count", [2, 3])

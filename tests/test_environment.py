@@ -1,0 +1,23 @@
+"""The pins of pip and conda users are the same, and every pin is exact."""
+
+import re
+import tomllib
+
+import yaml
+from conftest import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PINS = {*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]}
+
+
+def test_environment_yml_has_the_pins_of_pyproject():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    assert set(pip) == PINS
+
+
+def test_every_pin_is_exact_and_in_the_constraints():
+    constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8").lower().splitlines()
+    for pin in PINS:
+        assert re.fullmatch(r"[a-z-]+==[\d.]+", pin)
+        assert pin in constraints

@@ -1,0 +1,119 @@
+"""params.yaml -> studies, runs, paths; and what is said of a wrong params.yaml."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from moaplus import plan
+from moaplus.files import UserError
+
+ROOT = Path(__file__).parents[1]
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
+def load(tmp_path: Path, params: object) -> plan.Plan:
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(params), encoding="utf-8")
+    return plan.load(path)
+
+
+def changed(keys: str, value: object) -> dict:
+    """The project's parameters with the value at a dotted key replaced."""
+    params = yaml.safe_load(yaml.safe_dump(PARAMS))
+    *parents, last = [int(key) if key.isdigit() else key for key in keys.split(".")]
+    place = params
+    for key in parents:
+        place = place[key]
+    place[last] = value
+    return params
+
+
+def test_default_runs_are_those_of_the_issue(tmp_path):
+    the_plan = load(tmp_path, PARAMS)
+    paper, experts = the_plan.studies["paper"].runs, the_plan.studies["experts"].runs
+    assert len(paper) == 2 * 2 * 10
+    assert len(experts) == 4 * 2 * 5
+    assert len(the_plan.runs) == 40 + 40 - 10  # the ten M = 2 runs on all digits are shared
+    assert {run.experts for run in paper} == {2}
+    assert the_plan.run("models/mnist-0+1/cae/M2/moa_plus/seed3").seed == 3
+
+
+def test_both_readings_of_the_paper_have_equal_budgets(tmp_path):
+    runs = load(tmp_path, PARAMS).studies["paper"].runs
+    assert len({run.training for run in runs}) == 1
+    assert len({run.network for run in runs}) == 1
+
+
+def test_paths_name_everything_that_differs(tmp_path):
+    params = PARAMS | {"subset_seed": 7}
+    params["studies"] = PARAMS["studies"] | {
+        "small": {
+            "selections": [{"classes": [5, 8], "images": 100}],
+            "experts": [3],
+            "objectives": ["moa"],
+            "seeds": [4],
+            "train": {"epochs": 2, "batch_size": 64},
+        }
+    }
+    (run,) = load(tmp_path, params).studies["small"].runs
+    folder = "models/mnist-5+8-n100-subset7/cae-epochs=2/M3/moa/seed4"
+    assert run.folder.as_posix() == folder
+    assert run.training.epochs == 2
+
+
+def test_one_more_seed_adds_just_its_runs(tmp_path):
+    before = load(tmp_path, PARAMS)
+    after = load(tmp_path, changed("studies.paper.seeds", list(range(11))))
+    new = set(after.runs) - set(before.runs)
+    assert {Path(folder).name for folder in new} == {"seed10"}
+    assert all(after.runs[folder] == run for folder, run in before.runs.items())
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "words"),
+    [
+        ("train.epoch", 3, ["train", "'epoch'", "allowed: epochs"]),
+        ("colour", 1, ["(top level)", "colour"]),
+        ("train.epochs", "many", ["train.epochs", "many", "integer"]),
+        ("train.epochs", 0, ["train.epochs", "0", "'minimum': 1"]),
+        ("train.epochs", True, ["train.epochs", "True"]),
+        ("train.learning_rate", -0.1, ["train.learning_rate", "-0.1", "exclusiveMinimum"]),
+        ("train.learning_rate", float("nan"), ["learning_rate", "nan"]),
+        ("train.learning_rate", float("inf"), ["learning_rate", "inf"]),
+        ("train.precision", "float8", ["train.precision", "float8", "bfloat16"]),
+        ("dataset", "cifar", ["dataset", "cifar", "kmnist"]),
+        ("default", ["papers"], ["default", "papers", "paper"]),
+        ("studies.smoke.experts", [1], ["studies.smoke.experts[0]", "1", "'minimum': 2"]),
+        ("studies.smoke.selections.0.images", 2, ["studies.smoke.experts", "3", "2 images"]),
+        ("studies.smoke.selections.0.classes", [], ["classes", "[]"]),
+        ("studies.smoke.selections.0.classes", [0, 10], ["classes", "10"]),
+        ("studies.smoke.seeds", [1, 1], ["studies.smoke.seeds", "[1, 1]"]),
+        ("studies.smoke.seeds", [-1], ["studies.smoke.seeds[0]", "-1"]),
+        ("studies.smoke.objectives", ["moe"], ["objectives[0]", "moe", "moa_plus"]),
+        ("studies.smoke.train", {"epochs": 0}, ["studies.smoke.train.epochs", "0"]),
+        ("studies", {}, ["studies", "{}"]),
+    ],
+)
+def test_wrong_values_are_refused_by_key_value_and_what_is_allowed(tmp_path, keys, value, words):
+    with pytest.raises(UserError) as error:
+        load(tmp_path, changed(keys, value))
+    message = str(error.value)
+    assert "\n" not in message
+    for word in ["params.yaml", *words]:
+        assert word in message
+
+
+@pytest.mark.parametrize("text", ["", "- a", "a: [", "a: !!python/object:os.system {}", "\0"])
+def test_files_that_are_no_parameters_are_refused(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"params\.yaml"):
+        plan.load(path)
+
+
+def test_missing_params_and_unknown_runs_are_named(tmp_path):
+    with pytest.raises(UserError, match=r"params\.yaml: cannot be read"):
+        plan.load(tmp_path / "params.yaml")
+    with pytest.raises(UserError, match="moaplus runs"):
+        load(tmp_path, PARAMS).run("models/nothing")

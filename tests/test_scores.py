@@ -1,0 +1,116 @@
+"""Scores and verdicts against computations of another kind."""
+
+import itertools
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import normalized_mutual_info_score
+
+from moaplus.report import claims
+from moaplus.report.statistics import Estimate, estimate
+from moaplus.report.tables import paired_difference
+from moaplus.scores import clustering_accuracy, clustering_scores, dominance, nmi_ceiling
+
+labellings = st.integers(2, 4).flatmap(
+    lambda c: st.lists(st.integers(0, c - 1), min_size=8, max_size=40)
+)
+
+
+@given(labellings, st.data())
+def test_accuracy_is_the_best_over_all_matchings(labels, data):
+    n = len(labels)
+    clusters = data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n))
+    best = max(
+        sum(match[k] == y for k, y in zip(clusters, labels, strict=True)) / n
+        for match in itertools.permutations(range(4))
+    )
+    assert clustering_accuracy(np.array(labels), np.array(clusters)) == pytest.approx(best)
+
+
+@given(labellings, st.integers(2, 5), st.data())
+def test_no_clustering_passes_the_ceiling(labels, M, data):
+    n = len(labels)
+    clusters = data.draw(st.lists(st.integers(0, M - 1), min_size=n, max_size=n))
+    if len(set(labels)) == 1:
+        return  # NMI is 1 by convention where both sides are constant
+    ceiling = nmi_ceiling(M, np.array(labels))
+    assert normalized_mutual_info_score(labels, clusters) <= ceiling + 1e-9
+
+
+def test_ceiling_of_two_clusters_on_ten_classes_is_reached():
+    labels = np.repeat(np.arange(10), 30)
+    assert nmi_ceiling(2, labels) == pytest.approx(0.463, abs=5e-4)
+    halves = normalized_mutual_info_score(labels, labels >= 5)
+    assert halves == pytest.approx(nmi_ceiling(2, labels))
+    assert nmi_ceiling(10, labels) == pytest.approx(1)
+
+
+def test_scores_of_a_perfect_and_of_a_constant_clustering():
+    labels = np.repeat([0, 1], 50)
+    perfect = clustering_scores(labels, 1 - labels, 2)
+    assert perfect["nmi"] == perfect["acc"] == perfect["ari"] == pytest.approx(1)
+    constant = clustering_scores(labels, np.zeros(100), 2)
+    assert constant["nmi"] == constant["ari"] == pytest.approx(0)
+    assert constant["clusters_used"] == 1
+    assert dominance(np.array([0.25, 0.75])) == 0.75
+
+
+def test_intervals_cover_the_mean_of_known_samples_about_as_often_as_they_say():
+    generator = np.random.default_rng(0)
+    covered = [
+        e.low <= 0 <= e.high for e in (estimate(generator.normal(size=30)) for _ in range(200))
+    ]
+    assert 0.88 <= np.mean(covered) <= 0.99
+    assert estimate([0.5]) == Estimate(0.5, 0.5, 0.5, 1)
+    assert estimate([1, 2, 3, 4, 9]) == estimate([1, 2, 3, 4, 9])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.76, 0.84, claims.HOLDS),
+        (0.70, 0.84, claims.OPEN),
+        (0.10, 0.20, f"{claims.FAILS} (ours is lower)"),
+        (0.90, 0.95, f"{claims.FAILS} (ours is higher)"),
+    ],
+)
+def test_verdicts_on_figures(low, high, verdict):
+    figure = claims.PaperFigure("moa_plus", "nmi", 0.8, 1)
+    assert claims.figure_verdict(figure, Estimate(0, low, high, 10)) == verdict
+    assert claims.figure_verdict(figure, Estimate(0, low, high, 4)).startswith(claims.OPEN)
+
+
+@pytest.mark.parametrize(
+    ("sign", "low", "high", "verdict"),
+    [
+        (+1, 0.1, 0.2, claims.HOLDS),
+        (-1, -0.2, -0.1, claims.HOLDS),
+        (+1, -0.1, 0.2, claims.OPEN),
+        (+1, 0.0, 0.0, claims.OPEN),
+        (-1, 0.1, 0.2, f"{claims.FAILS} (the opposite does)"),
+    ],
+)
+def test_verdicts_on_comparisons(sign, low, high, verdict):
+    assert claims.comparison_verdict(sign, Estimate(0, low, high, 10)) == verdict
+    assert claims.comparison_verdict(sign, Estimate(0, low, high, 2)).startswith(claims.OPEN)
+
+
+def test_differences_pair_runs_of_the_same_seed():
+    first = pd.DataFrame({"seed": [0, 1, 2], "nmi": [0.5, 0.7, 0.9]})
+    second = pd.DataFrame({"seed": [2, 1, 0], "nmi": [0.8, 0.6, 0.4]})
+    difference = paired_difference(first, second, "nmi")
+    assert difference.low == pytest.approx(0.1)
+    assert difference.high == pytest.approx(0.1)
+
+
+def test_the_report_imports_no_torch():
+    code = (
+        "import sys, moaplus.report.tables, moaplus.report.figures, moaplus.references;"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

