@@ -15,7 +15,7 @@ from textbook import TextbookMixture, loader
 from torch.utils.flop_counter import FlopCounterMode
 
 from moaplus import plan
-from moaplus.datasets import load_arrays
+from moaplus.files import load_arrays
 from moaplus.training import EpochRecord, build, prepare_device, step
 
 EXPERTS = (2, 5, 10)

@@ -5,6 +5,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from moaplus.fetch import torchvision_datasets
 from moaplus.networks import Gate
 
 
@@ -42,22 +43,22 @@ class TextbookMixture(nn.Module):
         return torch.stack([expert(images) for expert in self.experts]), self.gate(images)
 
 
-class ImageFolderLike(Dataset):
-    """Images as a Dataset gives them: one PIL image at a time, through ToTensor's arithmetic."""
+class ImageDataset(Dataset):
+    """Images one at a time, each through PIL and ToTensor, as torchvision's MNIST gives them."""
 
     def __init__(self, images: Tensor):
-        self.images = images
+        torchvision_datasets()
+        from torchvision.transforms import ToTensor
+
+        self.images, self.transform = images, ToTensor()
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, index: int) -> Tensor:
-        image = Image.fromarray(self.images[index].numpy(), mode=None)
-        # torchvision.transforms.ToTensor, without the import that needs a matching torchvision
-        pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
-        return pixels.view(image.height, image.width).contiguous().float().div(255)
+        return self.transform(Image.fromarray(self.images[index].numpy()))[0]
 
 
 def loader(images: Tensor, batch_size: int) -> DataLoader:
     """Shuffled batches of uint8 images (n, 28, 28)."""
-    return DataLoader(ImageFolderLike(images), batch_size, shuffle=True)
+    return DataLoader(ImageDataset(images), batch_size, shuffle=True)

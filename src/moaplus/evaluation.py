@@ -15,7 +15,7 @@ from moaplus.plan import SPLITS, Run
 from moaplus.training import load_model, prepare_device
 
 BATCH = 500
-SAMPLES_PER_CLASS = 2
+SAMPLES = 20
 
 
 def evaluate(run: Run, device: str = "cpu", threads: int = 1) -> None:
@@ -23,7 +23,7 @@ def evaluate(run: Run, device: str = "cpu", threads: int = 1) -> None:
 
     `concentrations.npz` holds for each split S in train, test: `S_concentrations` P (n, M),
     `S_labels` (n,), `S_errors` of each expert (n, M) and `S_mixture_errors` (n,).
-    `samples.npz` holds test images, two of each class: `originals` (m, 28, 28), `labels` (m,),
+    `samples.npz` holds 20 test images, as many of each class: `originals` (m, 28, 28), `labels` (m,),
     `reconstructions` (M, m, 28, 28) and `concentrations` (m, M).
     """
     target = prepare_device(device, threads)
@@ -57,7 +57,8 @@ def _save_samples(
     target: torch.device,
 ) -> None:
     """The first test images of each class, so that every run shows the same ones."""
-    first = [np.flatnonzero(labels == c)[:SAMPLES_PER_CLASS] for c in run.selection.classes]
+    classes = run.selection.classes
+    first = [np.flatnonzero(labels == c)[: SAMPLES // len(classes)] for c in classes]
     chosen = np.concatenate(first)
     originals = torch.from_numpy(images[chosen]).to(target)
     reconstructions, logits = mixture(originals)

@@ -325,6 +325,9 @@ def _selections(study: dict, params: dict) -> Iterator[Selection]:
 def _finite(training: Training, where: str) -> Training:
     """Refuse .nan, which no JSON schema bound catches; give whole numbers written 8.0 as 8."""
     for key in ("learning_rate", "ridge"):
-        if not math.isfinite(getattr(training, key)):
-            raise UserError(f"{where}: train.{key}: not a number; allowed: a positive number")
+        value = getattr(training, key)
+        if not math.isfinite(value):
+            raise UserError(
+                f"{where}: train.{key}: {value} is not allowed; allowed: above 0, finite"
+            )
     return replace(training, epochs=int(training.epochs), batch_size=int(training.batch_size))

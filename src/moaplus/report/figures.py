@@ -100,7 +100,7 @@ def nmi(plan: Plan) -> Figure:
     for place, configuration in enumerate(order):
         axis.hlines(ceilings[configuration], place - 0.4, place + 0.4, "black", "dashed")
     axis.set(xlabel="", ylabel="NMI (training images); dashes: ceiling", ylim=(-0.02, 1.05))
-    axis.legend(title="", loc="upper right")
+    sns.move_legend(axis, "lower center", bbox_to_anchor=(0.5, 1), ncols=4, title="", frameon=False)
     return figure
 
 
