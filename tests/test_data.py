@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from moaplus import datasets, fetch, plan
+from moaplus import datasets, fetch, images, plan
 from moaplus.files import UserError, load_arrays, save_arrays, whole_file
 
 IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = plan.raw_files("mnist")
@@ -126,24 +126,24 @@ def test_idx_files_of_another_kind_are_refused(tmp_path):
     assert datasets.read_idx(tmp_path / "good.gz", 3).shape == (3, 28, 28)
 
 
-def selection(classes: tuple[int, ...], images: int | None) -> plan.Selection:
-    return plan.Selection("mnist", classes, images, subset_seed=0)
+def selection(classes: tuple[int, ...], n: int | None) -> plan.Selection:
+    return plan.Selection("mnist", classes, n, subset_seed=0)
 
 
 def test_zeros_and_ones_are_as_many_as_the_second_reading_takes(workspace):
     zeros_and_ones, everything = selection((0, 1), None), selection(tuple(range(10)), 12665)
     for chosen in (zeros_and_ones, everything):
         datasets.select(chosen)
-        assert len(datasets.load_images(chosen)["train"]) == 12665
-    assert set(datasets.load_labels(zeros_and_ones)["test"]) == {0, 1}
-    assert len(datasets.load_labels(everything)["test"]) == 10000
+        assert len(images.load_images(chosen)["train"]) == 12665
+    assert set(images.load_labels(zeros_and_ones)["test"]) == {0, 1}
+    assert len(images.load_labels(everything)["test"]) == 10000
 
 
 def test_subsets_keep_the_proportions_of_classes_and_are_seeded(workspace):
     chosen = selection((0, 1, 7), 1000)
     datasets.select(chosen)
     first = load_arrays(chosen.images_path)["train"]
-    labels = datasets.load_labels(chosen)["train"]
+    labels = images.load_labels(chosen)["train"]
     everyone = datasets.read_idx(LABELS, 1)
     everyone = everyone[np.isin(everyone, [0, 1, 7])]
     for label in (0, 1, 7):

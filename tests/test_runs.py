@@ -6,9 +6,9 @@ import torch
 
 from moaplus import plan, training
 from moaplus.cli import main
-from moaplus.datasets import load_images
 from moaplus.evaluation import evaluate
 from moaplus.files import UserError, load_arrays
+from moaplus.images import load_images
 from moaplus.report.runs import run_rows
 
 

@@ -1,4 +1,4 @@
-"""From verified raw files to the images of one selection, held as one array."""
+"""From verified raw files to the images and labels of one selection."""
 
 import gzip
 import hashlib
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moaplus.files import UserError, load_arrays, save_arrays
+from moaplus.files import UserError, save_arrays
 from moaplus.plan import SPLITS, Selection, raw_files
 
 SIDE = 28
@@ -103,22 +103,12 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
             content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: cannot be read ({error}); {mend}") from error
-    header = np.frombuffer(content[: 4 * (1 + dimensions)], dtype=">u4")
-    if len(header) != 1 + dimensions or header[0] != IDX_MAGIC[dimensions]:
+    size = 4 * (1 + dimensions)
+    header = np.frombuffer(content[:size].ljust(size, b"\0"), dtype=">u4")
+    if header[0] != IDX_MAGIC[dimensions] or len(content) < size:
         raise UserError(f"{path}: not an idx file of {dimensions} dimensions; {mend}")
     shape = tuple(int(size) for size in header[1:])
     values = np.frombuffer(content, dtype=np.uint8, offset=header.nbytes)
     if shape[1:] not in ((), (SIDE, SIDE)) or len(values) != np.prod(shape):
         raise UserError(f"{path}: {len(values)} bytes of data where {shape} are stated; {mend}")
     return values.reshape(shape)
-
-
-def load_images(selection: Selection) -> dict[str, np.ndarray]:
-    """Images of both splits, float32 (n, 28, 28), grey values in [0, 1]."""
-    arrays = load_arrays(selection.images_path)
-    return {split: arrays[split].astype(np.float32) / 255 for split in SPLITS}
-
-
-def load_labels(selection: Selection) -> dict[str, np.ndarray]:
-    """Labels of both splits, uint8 (n,)."""
-    return load_arrays(selection.labels_path)

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from moaplus.datasets import load_images, load_labels
 from moaplus.files import save_arrays
+from moaplus.images import load_images, load_labels
 from moaplus.networks import MixtureOfAutoencoders
 from moaplus.objectives import Outcome
 from moaplus.plan import SPLITS, Run
@@ -23,8 +23,8 @@ def evaluate(run: Run, device: str = "cpu", threads: int = 1) -> None:
 
     `concentrations.npz` holds for each split S in train, test: `S_concentrations` P (n, M),
     `S_labels` (n,), `S_errors` of each expert (n, M) and `S_mixture_errors` (n,).
-    `samples.npz` holds 20 test images, as many of each class: `originals` (m, 28, 28), `labels` (m,),
-    `reconstructions` (M, m, 28, 28) and `concentrations` (m, M).
+    `samples.npz` holds 20 test images, as many of each class: `originals` (m, 28, 28), `labels`
+    (m,), `reconstructions` (M, m, 28, 28) and `concentrations` (m, M).
     """
     target = prepare_device(device, threads)
     mixture = load_model(run).to(target).eval()

@@ -45,9 +45,9 @@ FIGURE_NAMES = ("reconstructions", "nmi", "loads", "clusters", "training")
 _MODULES = {
     "fetch": ("fetch",),
     "select": ("datasets",),
-    "train": ("datasets", "networks", "concentrations", "objectives", "training"),
-    "evaluate": ("datasets", "networks", "objectives", "training", "evaluation"),
-    "reference": ("datasets", "references"),
+    "train": ("images", "networks", "concentrations", "objectives", "training"),
+    "evaluate": ("images", "networks", "objectives", "training", "evaluation"),
+    "reference": ("images", "references"),
     "score": ("scores", "report/runs"),
     "table": ("report/tables", "report/claims"),
     "figure": ("report/figures",),

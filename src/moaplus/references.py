@@ -9,8 +9,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 
-from moaplus.datasets import load_images
 from moaplus.files import save_arrays
+from moaplus.images import load_images
 from moaplus.plan import REFERENCES, SPLITS, Reference
 
 PCA_COMPONENTS = 50

@@ -16,8 +16,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from moaplus.concentrations import gram
-from moaplus.datasets import load_images
 from moaplus.files import UserError, whole_file
+from moaplus.images import load_images
 from moaplus.networks import MixtureOfAutoencoders
 from moaplus.objectives import OBJECTIVES, Outcome, signed_loss
 from moaplus.plan import Run
@@ -184,13 +184,15 @@ def _save_history(path: Path, rows: list[dict]) -> None:
 def _save_model(run: Run, mixture: MixtureOfAutoencoders) -> None:
     """Write the weights last, with what made them: a run with a model is complete."""
     device = next(mixture.parameters()).device
-    metadata = {
-        "settings": json.dumps(run.settings(), sort_keys=True),
+    origin = {
+        "settings": run.settings(),
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if device.type == "cuda" else _cpu_name(),
     }
     weights = {name: value.cpu().contiguous() for name, value in mixture.state_dict().items()}
     with whole_file(run.model) as temporary:
+        # One key: safetensors writes several in a random order.
+        metadata = {"origin": json.dumps(origin, sort_keys=True)}
         safetensors.torch.save_file(weights, temporary, metadata)
 
 

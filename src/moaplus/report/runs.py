@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from moaplus.datasets import load_labels
 from moaplus.files import UserError, load_arrays, whole_file
+from moaplus.images import load_labels
 from moaplus.plan import REFERENCES, RUNS_TABLE, SPLITS, Plan, Reference, Run, Selection
 from moaplus.scores import clustering_scores, dominance
 
@@ -53,7 +53,7 @@ def run_rows(run: Run) -> list[dict]:
         clusters = P.argmax(axis=1)
         rows.append(
             _description(run.selection, run.experts, run.objective, run.seed, split)
-            | {"architecture": run.network.architecture, "n": len(P)}
+            | {"architecture": run.network.architecture, "epochs": run.training.epochs, "n": len(P)}
             | clustering_scores(arrays[f"{split}_labels"], clusters, run.experts)
             | {
                 "mixture_error": arrays[f"{split}_mixture_errors"].mean(dtype=np.float64),
@@ -63,7 +63,6 @@ def run_rows(run: Run) -> list[dict]:
                 "objective": history["objective"].iloc[-1],
                 "guard_share": history["guard_share"].mean(),
                 "negative_share": history["negative_share"].mean(),
-                "epochs": run.training.epochs,
                 "folder": run.folder.as_posix(),
             }
         )

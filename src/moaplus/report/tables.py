@@ -245,9 +245,9 @@ def _made_on(run: Run) -> str:
     """Device and version of torch, as the model itself records them."""
     try:
         with safetensors.safe_open(run.model, framework="numpy") as model:
-            metadata = model.metadata()
-        return f"{metadata['device']} with torch {metadata['torch']}"
-    except (OSError, safetensors.SafetensorError, KeyError, TypeError) as error:
+            origin = json.loads(model.metadata()["origin"])
+        return f"{origin['device']} with torch {origin['torch']}"
+    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{run.model}: damaged ({error}); delete it and train again") from error
 
 
