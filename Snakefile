@@ -8,6 +8,8 @@ try:
 except UserError as error:
     raise WorkflowError(str(error))
 
+RUN_FILES = [path for run in PLAN.runs.values() for path in run.files]
+
 
 report: "workflow/report/workflow.rst"
 
@@ -33,6 +35,10 @@ localrules:
 rule all:
     default_target: True
     input:
+        # Named here, not only as inputs of others, so that a deleted file is made again.
+        RUN_FILES,
+        list(PLAN.references),
+        plan.RUNS_TABLE,
         plan.TABLE,
         plan.METRICS,
         expand(f"{plan.FIGURES}/{{name}}.{{suffix}}", name=plan.FIGURE_NAMES, suffix=["png", "svg"]),
@@ -40,10 +46,10 @@ rule all:
 
 rule data:
     input:
-        [run.selection.images_path for run in PLAN.runs.values()],
+        [path for s in PLAN.default_selections for path in (s.images_path, s.labels_path)],
 
 
 rule models:
     input:
-        [path for run in PLAN.runs.values() for path in (run.concentrations, run.samples)],
+        RUN_FILES,
         list(PLAN.references),

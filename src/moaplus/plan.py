@@ -158,6 +158,11 @@ class Run:
         return self.folder / "samples.npz"
 
     @property
+    def files(self) -> tuple[Path, Path, Path, Path]:
+        """All that training and evaluation write."""
+        return self.model, self.history, self.concentrations, self.samples
+
+    @property
     def benchmark(self) -> Path:
         """Snakemake's record of the training's time and memory."""
         return BENCHMARKS / self.folder.relative_to(MODELS).with_suffix(".tsv")
@@ -214,6 +219,11 @@ class Plan:
         for run in self.runs.values():
             groups.setdefault(run.configuration, []).append(run)
         return groups
+
+    @property
+    def default_selections(self) -> set[Selection]:
+        """The selections of the default studies."""
+        return {run.selection for run in self.runs.values()}
 
     @cached_property
     def selections(self) -> dict[str, Selection]:

@@ -25,7 +25,7 @@ rule figure:
         report(
             f"{plan.FIGURES}/{{figure}}.png",
             category="Figures",
-            caption="../report/{figure}.rst",
+            caption="../report/figure.rst",
         ),
         f"{plan.FIGURES}/{{figure}}.svg",
     log:
