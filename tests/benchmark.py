@@ -16,6 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from moaplus import plan
 from moaplus.files import load_arrays
+from moaplus.objectives import OBJECTIVES, Outcome
+from moaplus.optimizer import Adam
 from moaplus.training import EpochRecord, build, prepare_device, step
 
 EXPERTS = (2, 5, 10)
@@ -26,10 +28,10 @@ ROUNDS = 7
 def ours(run: plan.Run, images: torch.Tensor) -> Callable[[], None]:
     """Our step: images held as one tensor, experts batched; with the records of the history."""
     mixture, pixels = build(run), images.float() / 255
-    optimizer = torch.optim.Adam(mixture.parameters(), 1e-3, fused=True)
+    optimizer = Adam(mixture.parameters())
     record = EpochRecord(run, epoch=1)
     batches = cycle(torch.randperm(len(pixels)).split(run.training.batch_size)[:-1])
-    return lambda: record.add(*step(run, mixture, optimizer, pixels[next(batches)]))
+    return lambda: record.add(*step(run, mixture, optimizer, pixels[next(batches)], 1e-3))
 
 
 def textbook(run: plan.Run, images: torch.Tensor) -> Callable[[], None]:
@@ -37,7 +39,15 @@ def textbook(run: plan.Run, images: torch.Tensor) -> Callable[[], None]:
     mixture = TextbookMixture(run.experts, run.network.channels, run.network.latent)
     optimizer = torch.optim.Adam(mixture.parameters(), 1e-3)
     batches = (batch for _ in cycle([0]) for batch in loader(images, run.training.batch_size))
-    return lambda: step(run, mixture, optimizer, next(batches))
+
+    def update() -> None:
+        pixels = next(batches)
+        outcome = Outcome(pixels, *mixture(pixels), run.training.ridge)
+        optimizer.zero_grad()
+        OBJECTIVES[run.objective](outcome).backward()
+        optimizer.step()
+
+    return update
 
 
 def matrix_product(dtype: torch.dtype, size: int = 1024) -> Callable[[], None]:

@@ -29,7 +29,7 @@ def mnist() -> Path:
 def make_workspace(folder: Path, raw: Path | None) -> Path:
     """A copy of the workflow in `folder`, its default study `smoke`."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("workflow", "src"):
+    for name in ("workflow", "profiles", "src"):
         shutil.copytree(
             ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
         )

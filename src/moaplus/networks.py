@@ -40,6 +40,18 @@ class ExpertUpConv(ExpertLinear):
     def forward(self, x: Tensor) -> Tensor:
         return torch.baddbmm(self.bias.repeat(1, 1, 2 * 2), x, self.weight)
 
+    def on_blocks(self, x: Tensor) -> Tensor:
+        """Map 2×2 blocks of pixels, (M, n, 2·2·inputs) -> (M, n, 4·4), for one output channel.
+
+        The output is in raster order. One product with a sparse weight takes half the time of
+        four small ones and a reordering of single pixels.
+        """
+        M, inputs, _ = self.weight.shape
+        same = torch.eye(2, device=x.device)
+        small = self.weight.view(M, inputs, 2, 2)
+        large = torch.einsum("ay,bx,miuv->mabiyuxv", same, same, small)
+        return torch.baddbmm(self.bias, x, large.reshape(M, 2 * 2 * inputs, 4 * 4))
+
 
 class ExpertConv(nn.Module):
     """M independent 3×3 convolutions of stride 2.
@@ -88,10 +100,9 @@ class CAE(nn.Module):
         h = self.conv2(h).relu().reshape(M, n, 7 * 7 * c2)
         code = self.encode(h)  # M, n, latent
         h = self.decode(code).relu().view(M, n * 7 * 7, c2)
-        h = self.up1(h).relu().view(M, n * 7 * 7 * 2 * 2, c1)
-        blocks = self.up2(h).float().sigmoid().view(M, n, 7, 7, 2, 2, 2, 2)
-        # Each of the 7×7 cells was split 2×2, and each part 2×2 again: y, x, y', x', y'', x''.
-        return blocks.permute(0, 1, 2, 4, 6, 3, 5, 7).reshape(M, n, SIDE, SIDE)
+        h = self.up1(h).relu().view(M, n * 7 * 7, 2 * 2 * c1)
+        cells = self.up2.on_blocks(h).float().sigmoid().view(M, n, 7, 7, 4, 4)
+        return cells.transpose(3, 4).reshape(M, n, SIDE, SIDE)
 
 
 class Gate(nn.Sequential):

@@ -45,7 +45,7 @@ FIGURE_NAMES = ("reconstructions", "nmi", "loads", "clusters", "training")
 _MODULES = {
     "fetch": ("fetch",),
     "select": ("datasets",),
-    "train": ("images", "networks", "concentrations", "objectives", "training"),
+    "train": ("images", "networks", "concentrations", "objectives", "optimizer", "training"),
     "evaluate": ("images", "networks", "objectives", "training", "evaluation"),
     "reference": ("images", "references"),
     "score": ("scores", "report/runs"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from moaplus.concentrations import gram
@@ -20,6 +20,7 @@ from moaplus.files import UserError, whole_file
 from moaplus.images import load_images
 from moaplus.networks import MixtureOfAutoencoders
 from moaplus.objectives import OBJECTIVES, Outcome, signed_loss
+from moaplus.optimizer import Adam, one_cycle
 from moaplus.plan import Run
 
 
@@ -83,20 +84,16 @@ def _epochs(run: Run, mixture: MixtureOfAutoencoders, images: Tensor) -> Iterato
     """Train epoch by epoch, yielding a row of the history for each."""
     training = run.training
     batches = math.ceil(len(images) / training.batch_size)
-    optimizer = torch.optim.Adam(mixture.parameters(), fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, training.learning_rate, total_steps=training.epochs * batches
-    )
+    total_steps = training.epochs * batches
+    optimizer = Adam(mixture.parameters())
     order = torch.Generator().manual_seed(run.seed)
-    progress = tqdm(
-        total=training.epochs * batches, desc=str(run.folder), disable=not sys.stderr.isatty()
-    )
+    progress = tqdm(total=total_steps, desc=str(run.folder), disable=not sys.stderr.isatty())
     for epoch in range(1, training.epochs + 1):
         record = EpochRecord(run, epoch)
         shuffled = torch.randperm(len(images), generator=order).to(images.device)
         for batch in shuffled.split(training.batch_size):
-            record.add(*step(run, mixture, optimizer, images[batch]))
-            schedule.step()
+            rate = one_cycle(optimizer.updates, total_steps, training.learning_rate)
+            record.add(*step(run, mixture, optimizer, images[batch], rate))
             progress.update()
         row = record.row()
         progress.write(_log_line(run, row), file=sys.stderr)
@@ -105,7 +102,7 @@ def _epochs(run: Run, mixture: MixtureOfAutoencoders, images: Tensor) -> Iterato
 
 
 def step(
-    run: Run, mixture: MixtureOfAutoencoders, optimizer: torch.optim.Optimizer, images: Tensor
+    run: Run, mixture: nn.Module, optimizer: Adam, images: Tensor, learning_rate: float
 ) -> tuple[Outcome, Tensor]:
     """One update of the weights on a batch (n, 28, 28); returns what the batch gave."""
     precision = getattr(torch, run.training.precision)
@@ -113,9 +110,9 @@ def step(
         reconstructions, logits = mixture(images)
     outcome = Outcome(images, reconstructions, logits, run.training.ridge)
     objective = OBJECTIVES[run.objective](outcome)
-    optimizer.zero_grad()
+    mixture.zero_grad()
     objective.backward()
-    optimizer.step()
+    optimizer.step(learning_rate)
     return outcome, objective.detach()
 
 
