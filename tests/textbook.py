@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from moaplus.fetch import torchvision_datasets
-from moaplus.networks import Gate
+from moaplus.networks import LEAK, Gate
 
 
 def autoencoder(channels: tuple[int, int], latent: int) -> nn.Sequential:
@@ -15,16 +15,16 @@ def autoencoder(channels: tuple[int, int], latent: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Unflatten(1, (1, 28)),
         nn.Conv2d(1, c1, 3, stride=2, padding=1),
-        nn.ReLU(),
+        nn.LeakyReLU(LEAK),
         nn.Conv2d(c1, c2, 3, stride=2, padding=1),
-        nn.ReLU(),
+        nn.LeakyReLU(LEAK),
         nn.Flatten(),
         nn.Linear(7 * 7 * c2, latent),
         nn.Linear(latent, 7 * 7 * c2),
-        nn.ReLU(),
+        nn.LeakyReLU(LEAK),
         nn.Unflatten(1, (c2, 7, 7)),
         nn.ConvTranspose2d(c2, c1, 2, stride=2),
-        nn.ReLU(),
+        nn.LeakyReLU(LEAK),
         nn.ConvTranspose2d(c1, 1, 2, stride=2),
         nn.Sigmoid(),
         nn.Flatten(1, 2),

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SIDE = 28  # of an image, in pixels
+LEAK = 0.2  # of the leaky ReLUs, as in DCGAN (Radford et al. 2016): plain ones die in the decoder
 
 
 class ExpertLinear(nn.Module):
@@ -96,11 +97,11 @@ class CAE(nn.Module):
         (M, n), (c1, c2) = (self.experts, len(images)), self.channels
         patches = F.unfold(images[:, None], 3, padding=1, stride=2)  # n, 9, 14·14
         patches = patches.transpose(1, 2).reshape(1, n * 14 * 14, 9).expand(M, -1, -1)
-        h = self.conv1(patches).relu().view(M, n, 14, 14, c1)
-        h = self.conv2(h).relu().reshape(M, n, 7 * 7 * c2)
+        h = F.leaky_relu(self.conv1(patches), LEAK).view(M, n, 14, 14, c1)
+        h = F.leaky_relu(self.conv2(h), LEAK).reshape(M, n, 7 * 7 * c2)
         code = self.encode(h)  # M, n, latent
-        h = self.decode(code).relu().view(M, n * 7 * 7, c2)
-        h = self.up1(h).relu().view(M, n * 7 * 7, 2 * 2 * c1)
+        h = F.leaky_relu(self.decode(code), LEAK).view(M, n * 7 * 7, c2)
+        h = F.leaky_relu(self.up1(h), LEAK).view(M, n * 7 * 7, 2 * 2 * c1)
         cells = self.up2.on_blocks(h).float().sigmoid().view(M, n, 7, 7, 4, 4)
         return cells.transpose(3, 4).reshape(M, n, SIDE, SIDE)
 

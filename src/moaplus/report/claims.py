@@ -8,7 +8,8 @@ MINIMUM_SEEDS = 5
 RULE = f"""\
 A figure of the paper stands for all numbers that round to it (0.8 for 0.75 to 0.85). It *holds*
 if our 95 % interval lies inside that range, *does not hold* if the interval lies outside it, and
-*can't be decided* if the two overlap only in part. A comparison looks at the difference MoA+ minus
+*can't be decided* if the two overlap only in part; that includes a figure inside an interval that
+is wider than its rounding. A comparison looks at the difference MoA+ minus
 MoA, seed by seed: it *holds* if the interval of the mean difference lies wholly on the claimed
 side of zero, *does not hold* if it lies wholly on the other side, and *can't be decided* if it
 contains zero. With fewer than {MINIMUM_SEEDS} seeds nothing is decided."""
@@ -54,6 +55,8 @@ def figure_verdict(figure: PaperFigure, measured: Estimate) -> str:
         return f"{FAILS} (ours is lower)"
     if measured.low > high:
         return f"{FAILS} (ours is higher)"
+    if measured.low <= figure.value <= measured.high:
+        return f"{OPEN} (the figure lies in our interval)"
     return OPEN
 
 

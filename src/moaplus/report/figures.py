@@ -118,6 +118,7 @@ def loads(plan: Plan) -> Figure:
             frames.append(frame.assign(configuration=configuration, method=NAMES[run.objective]))
     grid = sns.relplot(
         pd.concat(frames, ignore_index=True), x="epoch", y="load", hue="rank", palette="viridis",
+        legend="full",
         row="method", col="configuration", kind="line", errorbar=None, height=2, aspect=1.1,
     )  # fmt: skip
     grid.set(ylim=(-0.02, 1.02)).set_titles("{row_name}\n{col_name}", size=7)
