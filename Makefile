@@ -6,6 +6,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 reproduce: environment
 	snakemake --cores all
+	dvc commit --quiet --force  # so that DVC knows what Snakemake made
+	@echo "Read results/table.md"
 
 test: environment
 	ruff check .

@@ -14,7 +14,7 @@ from moaplus.objectives import Outcome
 from moaplus.plan import SPLITS, Run
 from moaplus.training import load_model, prepare_device
 
-BATCH = 500
+BATCH = 100
 SAMPLES = 20
 
 
@@ -31,21 +31,31 @@ def evaluate(run: Run, device: str = "cpu", threads: int = 1) -> None:
     images, labels = load_images(run.selection), load_labels(run.selection)
     arrays = {}
     for split in SPLITS:
-        batches = torch.from_numpy(images[split]).split(BATCH)
-        parts = [_outcome(mixture, batch.to(target)) for batch in batches]
         arrays[f"{split}_labels"] = labels[split]
-        for name, values in zip(
-            ("concentrations", "errors", "mixture_errors"), zip(*parts, strict=True), strict=True
-        ):
-            arrays[f"{split}_{name}"] = torch.cat(values).cpu().numpy()
+        for name, values in _outcomes(mixture, torch.from_numpy(images[split]), target).items():
+            arrays[f"{split}_{name}"] = values.numpy()
     _save_samples(run, mixture, images["test"], labels["test"], target)
     save_arrays(run.concentrations, **arrays)
 
 
 @torch.no_grad()
-def _outcome(mixture: MixtureOfAutoencoders, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    outcome = Outcome(images, *mixture(images), ridge=0)
-    return outcome.concentrations, outcome.errors, outcome.mixture_errors
+def _outcomes(
+    mixture: MixtureOfAutoencoders, images: Tensor, target: torch.device
+) -> dict[str, Tensor]:
+    """P, e and the errors of the mixed reconstruction for all images, batch by batch."""
+    n, M = len(images), mixture.experts.experts
+    # Allocated once: small results kept between large batches would fragment the memory.
+    values = {
+        "concentrations": torch.empty(n, M),
+        "errors": torch.empty(n, M),
+        "mixture_errors": torch.empty(n),
+    }
+    for start in range(0, n, BATCH):
+        batch = images[start : start + BATCH].to(target)
+        outcome = Outcome(batch, *mixture(batch), ridge=0)
+        for name, tensor in values.items():
+            tensor[start : start + BATCH] = getattr(outcome, name).cpu()
+    return values
 
 
 @torch.no_grad()

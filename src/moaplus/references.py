@@ -8,6 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_limits
 
 from moaplus.files import save_arrays
 from moaplus.images import load_images
@@ -16,6 +17,7 @@ from moaplus.plan import REFERENCES, SPLITS, Reference
 PCA_COMPONENTS = 50
 
 
+@threadpool_limits.wrap(limits=1)  # the last bits depend on the number of threads
 def cluster_references(reference: Reference) -> None:
     """Cluster the selection's training images with each method and seed; predict both splits."""
     images = {k: v.reshape(len(v), -1) for k, v in load_images(reference.selection).items()}
