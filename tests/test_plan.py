@@ -29,7 +29,7 @@ def changed(keys: str, value: object) -> dict:
     return params
 
 
-def test_default_runs_are_those_of_the_issue(tmp_path):
+def test_default_runs_and_how_studies_share_them(tmp_path):
     the_plan = load(tmp_path, PARAMS)
     paper, experts = the_plan.studies["paper"].runs, the_plan.studies["experts"].runs
     assert len(paper) == 2 * 2 * 10
