@@ -62,6 +62,15 @@ def test_paths_name_everything_that_differs(tmp_path):
     assert run.training.epochs == 2
 
 
+def test_whole_numbers_may_be_written_with_a_point(tmp_path):
+    params = changed("model", {"architecture": "cae", "channels": [8.0, 16.0], "latent": 32.0})
+    params["train"]["epochs"] = 6.0
+    run = next(iter(load(tmp_path, params).runs.values()))
+    numbers = (*run.network.channels, run.network.latent, run.training.epochs)
+    assert numbers == (8, 16, 32, 6)
+    assert all(isinstance(number, int) for number in numbers)
+
+
 def test_one_more_seed_adds_just_its_runs(tmp_path):
     before = load(tmp_path, PARAMS)
     after = load(tmp_path, changed("studies.paper.seeds", list(range(11))))

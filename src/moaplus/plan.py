@@ -306,7 +306,9 @@ def _study(name: str, params: dict, path: Path) -> Study:
     variant = "".join(
         f"-{key}={value}" for key, value in changes.items() if value != getattr(training, key)
     )
-    network = Network(**params["model"] | {"channels": tuple(params["model"]["channels"])})
+    model = params["model"]
+    c1, c2 = map(int, model["channels"])
+    network = Network(model["architecture"], (c1, c2), int(model["latent"]))
     runs = tuple(
         Run(selection, network, int(experts), objective, int(seed), changed, variant)
         for selection in _selections(study, params)
