@@ -2,10 +2,19 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from textbook import autoencoder
 from torch import nn
 
-from moaplus.networks import CAE, MixtureOfAutoencoders
+from moaplus.networks import (
+    ARCHITECTURES,
+    CAE,
+    MixtureOfAutoencoders,
+    SegNet,
+    UNet,
+    max_pool,
+    unpool,
+)
 
 
 def textbook_expert(experts: CAE, k: int) -> nn.Sequential:
@@ -45,11 +54,44 @@ def test_each_expert_is_a_textbook_autoencoder(count):
         torch.testing.assert_close(reconstructions[k], expected, rtol=1e-5, atol=1e-6)
 
 
-def test_mixture_gives_a_logit_for_every_expert():
-    mixture = MixtureOfAutoencoders(4, "cae", (4, 6), 5)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_mixture_reconstructs_by_every_expert_and_has_a_logit_for_each(architecture):
+    mixture = MixtureOfAutoencoders(4, architecture, (4, 6), 5)
     reconstructions, logits = mixture(torch.rand(7, 28, 28))
     assert reconstructions.shape == (4, 7, 28, 28)
     assert logits.shape == (7, 4)
+    assert ((reconstructions > 0) & (reconstructions < 1)).all()
+    (reconstructions.sum() + logits.sum()).backward()
+    assert all(weight.grad.abs().sum() > 0 for weight in mixture.parameters())
+
+
+def test_pooling_with_a_mask_is_torchs_pooling_with_indices():
+    x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    x[:, :, :4] = 1.5  # ties: the first pixel of a window wins
+    pooled, mask = max_pool(x)
+    expected, indices = F.max_pool2d(x, 2, return_indices=True)
+    torch.testing.assert_close(pooled, expected)
+    torch.testing.assert_close(unpool(pooled, mask), F.max_unpool2d(expected, indices, 2))
+    x.requires_grad_()
+    (ours,) = torch.autograd.grad(max_pool(x)[0].square().sum(), x)
+    (theirs,) = torch.autograd.grad(F.max_pool2d(x, 2).square().sum(), x)
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_what_the_decoders_see_past_the_code():
+    """With the code's way back cut off, only SegNet's and U-Net's outputs depend on the image."""
+    torch.manual_seed(0)
+    images = torch.rand(4, 28, 28)
+    cae, segnet, unet = CAE(1, (4, 6), 5), SegNet((4, 6), 5), UNet((4, 6), 5)
+    spread = {}
+    for experts, decode in ((cae, cae.decode), (segnet, segnet.code[2]), (unet, unet.code[2])):
+        with torch.no_grad():
+            decode.weight.zero_()
+            outputs = experts(images).view(4, 28, 28)
+        spread[experts] = (outputs - outputs[0]).abs().max()
+    assert spread[cae] < 1e-6
+    assert spread[segnet] > 1e-3
+    assert spread[unet] > 1e-2
 
 
 def test_autocast_leaves_the_gate_in_float32():

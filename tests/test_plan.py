@@ -34,7 +34,8 @@ def test_default_runs_and_how_studies_share_them(tmp_path):
     paper, experts = the_plan.studies["paper"].runs, the_plan.studies["experts"].runs
     assert len(paper) == 2 * 2 * 10
     assert len(experts) == 4 * 2 * 5
-    assert len(the_plan.runs) == 40 + 40 - 10  # the ten M = 2 runs on all digits are shared
+    # Shared: ten M = 2 runs on all digits; moa and moa_plus; a MoA+ run with M = 10.
+    assert len(the_plan.runs) == 40 + (40 - 10) + (70 - 20) + (3 - 1) + 3 + 3
     assert {run.experts for run in paper} == {2}
     assert the_plan.run("models/mnist-0+1/cae/M2/moa_plus/seed3").seed == 3
 
@@ -71,6 +72,29 @@ def test_whole_numbers_may_be_written_with_a_point(tmp_path):
     assert all(isinstance(number, int) for number in numbers)
 
 
+def test_architectures_of_a_study_are_an_axis_of_its_runs(tmp_path):
+    runs = load(tmp_path, PARAMS).studies["architectures"].runs
+    assert len(runs) == 3 * 2 * 5
+    assert "models/mnist-0+1/unet/M2/moa/seed4" in {run.folder.as_posix() for run in runs}
+
+
+def test_only_the_objective_that_has_them_depends_on_its_constants(tmp_path):
+    before = load(tmp_path, PARAMS).runs
+    after = load(tmp_path, changed("objectives.st_moe.balance", 0.5)).runs
+    touched = {run.objective for f, run in before.items() if run.settings() != after[f].settings()}
+    assert touched == {"st_moe"}
+
+
+def test_groups_hold_each_run_once_and_never_ask_the_default_run_for_more(tmp_path):
+    params = changed("studies.smoke.seeds", [0, 1])
+    params["studies"]["more"] = params["studies"]["paper"] | {"seeds": [9, 10, 11]}
+    the_plan = load(tmp_path, params)
+    folders = [str(run.folder) for group in the_plan.groups for run in group]
+    assert sorted(folders) == sorted(the_plan.known_runs)
+    for group in the_plan.groups:
+        assert len({str(run.folder) in the_plan.runs for run in group}) == 1
+
+
 def test_one_more_seed_adds_just_its_runs(tmp_path):
     before = load(tmp_path, PARAMS)
     after = load(tmp_path, changed("studies.paper.seeds", list(range(11))))
@@ -99,9 +123,13 @@ def test_one_more_seed_adds_just_its_runs(tmp_path):
         ("studies.smoke.selections.0.classes", [0, 10], ["classes", "10"]),
         ("studies.smoke.seeds", [1, 1], ["studies.smoke.seeds", "[1, 1]"]),
         ("studies.smoke.seeds", [-1], ["studies.smoke.seeds[0]", "-1"]),
-        ("studies.smoke.objectives", ["moe"], ["objectives[0]", "moe", "moa_plus"]),
+        ("studies.smoke.objectives", ["mow"], ["objectives[0]", "mow", "moa_plus"]),
         ("studies.smoke.train", {"epochs": 0}, ["studies.smoke.train.epochs", "0"]),
         ("studies", {}, ["studies", "{}"]),
+        ("studies.architectures.architectures", ["vit"], ["architectures[0]", "vit", "unet"]),
+        ("objectives.st_moe.z", -1, ["objectives.st_moe.z", "-1", "minimum"]),
+        ("objectives.hinton.sigma", float("nan"), ["objectives.hinton.sigma", "nan"]),
+        ("objectives.moe", {}, ["objectives", "moe", "st_moe"]),
     ],
 )
 def test_wrong_values_are_refused_by_key_value_and_what_is_allowed(tmp_path, keys, value, words):

@@ -64,7 +64,9 @@ def test_the_first_row_of_the_history_describes_the_first_epoch(smoke_run, monke
     np.testing.assert_allclose([row["load_0"], row["load_1"]], P.mean(axis=0), rtol=1e-5)
     eigenvalues = np.linalg.eigvalsh(P.T @ P / len(P))
     assert row["eigenvalue_1"] == pytest.approx(eigenvalues[1], rel=1e-5)
-    assert row["guard_share"] == 1  # a fresh gate is nearly uniform
+    assert row["guarded"] == row["steps"] == 7  # a fresh gate is nearly uniform
+    assert row["condition"] > 1e3
+    assert row["frobenius_violations"] == 0
 
 
 def _csv(path):

@@ -9,20 +9,23 @@ from torch import Tensor
 
 from moaplus.files import save_arrays
 from moaplus.images import load_images, load_labels
-from moaplus.networks import MixtureOfAutoencoders
+from moaplus.networks import SIDE, MixtureOfAutoencoders
 from moaplus.objectives import Outcome
 from moaplus.plan import SPLITS, Run
 from moaplus.training import load_model, prepare_device
 
 BATCH = 100
 SAMPLES = 20
+NOISE_IMAGES = 256
 
 
 def evaluate(run: Run, device: str = "cpu", threads: int = 1) -> None:
     """Write `concentrations.npz` and `samples.npz` of a trained run.
 
     `concentrations.npz` holds for each split S in train, test: `S_concentrations` P (n, M),
-    `S_labels` (n,), `S_errors` of each expert (n, M) and `S_mixture_errors` (n,).
+    `S_labels` (n,), `S_errors` of each expert (n, M) and `S_mixture_errors` (n,); and
+    `noise_errors` (256, M) on images of uniform noise, which no code of few values can hold: an
+    expert that reconstructs them copies its input.
     `samples.npz` holds 20 test images, as many of each class: `originals` (m, 28, 28), `labels`
     (m,), `reconstructions` (M, m, 28, 28) and `concentrations` (m, M).
     """
@@ -34,6 +37,8 @@ def evaluate(run: Run, device: str = "cpu", threads: int = 1) -> None:
         arrays[f"{split}_labels"] = labels[split]
         for name, values in _outcomes(mixture, torch.from_numpy(images[split]), target).items():
             arrays[f"{split}_{name}"] = values.numpy()
+    noise = np.random.default_rng(0).random((NOISE_IMAGES, SIDE, SIDE), dtype=np.float32)
+    arrays["noise_errors"] = _outcomes(mixture, torch.from_numpy(noise), target)["errors"].numpy()
     _save_samples(run, mixture, images["test"], labels["test"], target)
     save_arrays(run.concentrations, **arrays)
 
@@ -43,7 +48,7 @@ def _outcomes(
     mixture: MixtureOfAutoencoders, images: Tensor, target: torch.device
 ) -> dict[str, Tensor]:
     """P, e and the errors of the mixed reconstruction for all images, batch by batch."""
-    n, M = len(images), mixture.experts.experts
+    n, M = len(images), mixture.gate[-1].out_features
     # Allocated once: small results kept between large batches would fragment the memory.
     values = {
         "concentrations": torch.empty(n, M),

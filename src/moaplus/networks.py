@@ -1,78 +1,18 @@
 """The mixture of autoencoders: M experts, and a gate that says whose image it is.
 
-All experts of a mixture have the same shape, so they are computed together: every weight has a
-leading axis of length M, and one batched matrix product serves all experts.
+Experts are convolutional autoencoders with a code of `latent` values. What else the decoder gets
+to see makes the difference between the architectures: nothing (`cae`), where each pooled value
+came from (`segnet`), or the encoder's feature maps (`unet`).
 """
-
-import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from moaplus.layers import ExpertConv, ExpertLinear, ExpertUpConv
+
 SIDE = 28  # of an image, in pixels
 LEAK = 0.2  # of the leaky ReLUs, as in DCGAN (Radford et al. 2016): plain ones die in the decoder
-
-
-class ExpertLinear(nn.Module):
-    """M independent linear maps: (M, n, inputs) -> (M, n, outputs)."""
-
-    def __init__(self, experts: int, inputs: int, outputs: int):
-        super().__init__()
-        bound = 1 / math.sqrt(inputs)  # as in nn.Linear and nn.Conv2d
-        self.weight = nn.Parameter(torch.empty(experts, inputs, outputs).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.empty(experts, 1, outputs).uniform_(-bound, bound))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias, x, self.weight)
-
-
-class ExpertUpConv(ExpertLinear):
-    """M independent 2×2 up-convolutions of stride 2: (M, n, inputs) -> (M, n, 2·2·outputs).
-
-    Where the stride is the width, each pixel becomes a 2×2 block of its own, so the map is linear
-    in the channels; rows of the block come before columns, columns before output channels.
-    """
-
-    def __init__(self, experts: int, inputs: int, outputs: int):
-        super().__init__(experts, inputs, 2 * 2 * outputs)
-        self.bias = nn.Parameter(self.bias[:, :, :outputs].detach().clone())  # one per channel
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias.repeat(1, 1, 2 * 2), x, self.weight)
-
-    def on_blocks(self, x: Tensor) -> Tensor:
-        """Map 2×2 blocks of pixels, (M, n, 2·2·inputs) -> (M, n, 4·4), for one output channel.
-
-        The output is in raster order. One product with a sparse weight takes half the time of
-        four small ones and a reordering of single pixels.
-        """
-        M, inputs, _ = self.weight.shape
-        same = torch.eye(2, device=x.device)
-        small = self.weight.view(M, inputs, 2, 2)
-        large = torch.einsum("ay,bx,miuv->mabiyuxv", same, same, small)
-        return torch.baddbmm(self.bias, x, large.reshape(M, 2 * 2 * inputs, 4 * 4))
-
-
-class ExpertConv(nn.Module):
-    """M independent 3×3 convolutions of stride 2.
-
-    (M, n, h, w, inputs) -> (M, n, h/2, w/2, outputs). A loop: on a CPU, grouped convolutions are
-    slower.
-    """
-
-    def __init__(self, experts: int, inputs: int, outputs: int):
-        super().__init__()
-        bound = 1 / math.sqrt(9 * inputs)
-        shape = (experts, outputs, inputs, 3, 3)
-        self.weight = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.empty(experts, outputs).uniform_(-bound, bound))
-
-    def forward(self, x: Tensor) -> Tensor:
-        channels_first = x.permute(0, 1, 4, 2, 3)
-        experts = zip(channels_first, self.weight, self.bias, strict=True)
-        outputs = [F.conv2d(h, weight, bias, stride=2, padding=1) for h, weight, bias in experts]
-        return torch.stack([output.permute(0, 2, 3, 1) for output in outputs])
 
 
 class CAE(nn.Module):
@@ -106,6 +46,100 @@ class CAE(nn.Module):
         return cells.transpose(3, 4).reshape(M, n, SIDE, SIDE)
 
 
+class SegNet(nn.Module):
+    """One autoencoder: (n, 28, 28) -> (n, 28, 28), values in (0, 1).
+
+    Max-pooling remembers which pixel of each 2×2 window was the largest, and the decoder puts
+    values back there (Badrinarayanan et al. 2017, "SegNet").
+    """
+
+    def __init__(self, channels: tuple[int, int], latent: int):
+        super().__init__()
+        c1, c2 = channels
+        self.conv1 = nn.Conv2d(1, c1, 3, padding=1)
+        self.conv2 = nn.Conv2d(c1, c2, 3, padding=1)
+        self.code = Code(c2, latent)
+        self.conv3 = nn.Conv2d(c2, c1, 3, padding=1)
+        self.conv4 = nn.Conv2d(c1, 1, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        h, first = max_pool(F.leaky_relu(self.conv1(images[:, None]), LEAK))
+        h, second = max_pool(F.leaky_relu(self.conv2(h), LEAK))
+        h = unpool(self.code(h), second)  # n, c2, 14, 14
+        h = unpool(F.leaky_relu(self.conv3(h), LEAK), first)  # n, c1, 28, 28
+        return self.conv4(h)[:, 0].float().sigmoid()
+
+
+class UNet(nn.Module):
+    """One autoencoder: (n, 28, 28) -> (n, 28, 28), values in (0, 1).
+
+    The decoder sees the encoder's feature maps of its own resolution through skip connections
+    (Ronneberger et al. 2015, "U-Net").
+    """
+
+    def __init__(self, channels: tuple[int, int], latent: int):
+        super().__init__()
+        c1, c2 = channels
+        self.conv1 = nn.Conv2d(1, c1, 3, padding=1)
+        self.conv2 = nn.Conv2d(c1, c2, 3, padding=1)
+        self.code = Code(c2, latent)
+        self.up1 = nn.ConvTranspose2d(c2, c2, 2, stride=2)
+        self.conv3 = nn.Conv2d(2 * c2, c1, 3, padding=1)
+        self.up2 = nn.ConvTranspose2d(c1, c1, 2, stride=2)
+        self.conv4 = nn.Conv2d(2 * c1, 1, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        first = F.leaky_relu(self.conv1(images[:, None]), LEAK)  # n, c1, 28, 28
+        second = F.leaky_relu(self.conv2(max_pool(first)[0]), LEAK)  # n, c2, 14, 14
+        h = self.code(max_pool(second)[0])  # n, c2, 7, 7
+        h = torch.cat([second, self.up1(h)], dim=1)
+        h = F.leaky_relu(self.conv3(h), LEAK)
+        h = torch.cat([first, self.up2(h)], dim=1)
+        return self.conv4(h)[:, 0].float().sigmoid()
+
+
+class Code(nn.Sequential):
+    """Feature maps (n, channels, 7, 7) through `latent` values and back."""
+
+    def __init__(self, channels: int, latent: int):
+        super().__init__(
+            nn.Flatten(),
+            nn.Linear(7 * 7 * channels, latent),
+            nn.Linear(latent, 7 * 7 * channels),
+            nn.LeakyReLU(LEAK),
+            nn.Unflatten(1, (channels, 7, 7)),
+        )
+
+
+def max_pool(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Largest value of each 2×2 window, (n, c, h/2, w/2), and the mask (n, c, h, w) of its place.
+
+    torch's own max_pool2d and max_unpool2d are not deterministic on a GPU.
+    """
+    with torch.no_grad():
+        _, places = F.max_pool2d(x, 2, return_indices=True)
+        pixels = torch.arange(x.shape[2] * x.shape[3], device=x.device).view(x.shape[2:])
+        mask = upsample(places) == pixels
+    return (x * mask).unflatten(3, (-1, 2)).sum(4).unflatten(2, (-1, 2)).sum(3), mask
+
+
+def unpool(x: Tensor, mask: Tensor) -> Tensor:
+    """Put each value back where `mask` says, zeros elsewhere: (n, c, h, w) -> (n, c, 2h, 2w)."""
+    return upsample(x) * mask
+
+
+def upsample(x: Tensor) -> Tensor:
+    """Each value as a 2×2 block: (n, c, h, w) -> (n, c, 2h, 2w)."""
+    return x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+
+
+class Each(nn.ModuleList):
+    """M autoencoders of their own, one after the other: (n, 28, 28) -> (M, n, 28, 28)."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.stack([expert(images) for expert in self])
+
+
 class Gate(nn.Sequential):
     """The convolutional gate network: (n, 28, 28) -> logits of the concentrations, (n, M)."""
 
@@ -122,7 +156,11 @@ class Gate(nn.Sequential):
         )
 
 
-ARCHITECTURES = {"cae": CAE}
+ARCHITECTURES = {
+    "cae": CAE,
+    "segnet": lambda experts, *shape: Each(SegNet(*shape) for _ in range(experts)),
+    "unet": lambda experts, *shape: Each(UNet(*shape) for _ in range(experts)),
+}
 
 
 class MixtureOfAutoencoders(nn.Module):

@@ -5,8 +5,8 @@ A run is one training. Its folder reads like its description, for example
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -37,20 +37,55 @@ RESULTS = Path("results")
 RUNS_TABLE = RESULTS / "runs.csv"
 TABLE = RESULTS / "table.md"
 METRICS = RESULTS / "metrics.json"
+SIMULATION = RESULTS / "simulation.csv"
+PROBES = RESULTS / "probes"
+PROBE_NAMES = ("identities", "bounds", "counterexamples", "gradients", "batches")
+GRADIENT_TIMES = BENCHMARKS / "gradients.csv"
+AUDIT = RESULTS / "audit.md"
 FIGURES = RESULTS / "figures"
-FIGURE_NAMES = ("reconstructions", "nmi", "loads", "clusters", "training")
+FIGURE_NAMES = ("reconstructions", "nmi", "loads", "clusters", "training", "objectives")
+AUDIT_FIGURE_NAMES = ("bounds", "along_training", "moa_plus_objectives", "batches", "simulation")
 
 
 # The modules that each step's result depends on. Descriptions of runs reach Snakemake as params.
 _MODULES = {
     "fetch": ("fetch",),
     "select": ("datasets",),
-    "train": ("images", "networks", "concentrations", "objectives", "optimizer", "training"),
-    "evaluate": ("images", "networks", "objectives", "training", "evaluation"),
+    "train": (
+        "images",
+        "layers",
+        "networks",
+        "concentrations",
+        "bounds",
+        "objectives",
+        "optimizer",
+        "training",
+    ),
+    "evaluate": ("images", "layers", "networks", "objectives", "training", "evaluation"),
     "reference": ("images", "references"),
-    "score": ("scores", "report/runs"),
-    "table": ("report/tables", "report/claims"),
-    "figure": ("report/figures",),
+    "score": ("scores", "report/models", "report/runs"),
+    "table": (
+        "report/cells",
+        "report/claims",
+        "report/models",
+        "report/paper",
+        "report/studies",
+        "report/tables",
+    ),
+    "figure": ("report/cells", "report/figures"),
+    "simulate": ("concentrations", "simulation"),
+    "probe": ("bounds", "concentrations", "probes"),
+    "audit": (
+        "scores",
+        "report/cells",
+        "report/claims",
+        "report/audit/clustering",
+        "report/audit/figures",
+        "report/audit/page",
+        "report/audit/section",
+        "report/audit/theory",
+        "report/audit/training",
+    ),
 }
 
 
@@ -126,6 +161,7 @@ class Run:
     network: Network
     experts: int
     objective: str
+    constants: dict[str, float] = field(hash=False)  # of the objective
     seed: int
     training: Training
     variant: str = ""  # how a study's training differs from the top-level one
@@ -186,12 +222,30 @@ class Reference:
         return MODELS / self.selection.name / "references" / f"M{self.clusters}" / "clusters.npz"
 
 
+def references(runs: Iterable[Run]) -> list[Reference]:
+    """The reference clusterings to set beside some runs: same images, clusters and seeds."""
+    seeds: dict[tuple[Selection, int], set[int]] = {}
+    for run in runs:
+        seeds.setdefault((run.selection, run.experts), set()).add(run.seed)
+    return [Reference(*key, tuple(sorted(value))) for key, value in seeds.items()]
+
+
 @dataclass(frozen=True)
 class Study:
     """A named selection of runs."""
 
     name: str
     runs: tuple[Run, ...]
+
+    @property
+    def table(self) -> Path:
+        """The study's own table, for studies that are not run by default."""
+        return RESULTS / "studies" / f"{self.name}.md"
+
+    @property
+    def runs_table(self) -> Path:
+        """The rows behind the study's own table."""
+        return self.table.with_suffix(".csv")
 
 
 @dataclass(frozen=True)
@@ -213,12 +267,14 @@ class Plan:
         return {str(run.folder): run for study in self.studies.values() for run in study.runs}
 
     @property
-    def configurations(self) -> dict[Path, list[Run]]:
-        """The runs of the default studies, grouped by what they share but for the seed."""
-        groups: dict[Path, list[Run]] = {}
-        for run in self.runs.values():
-            groups.setdefault(run.configuration, []).append(run)
-        return groups
+    def groups(self) -> list[list[Run]]:
+        """The runs of every study in groups that differ only by seed and are wanted together."""
+        groups: dict[tuple, list[Run]] = {}
+        for folder, run in self.known_runs.items():
+            wanted = [study.name for study in self.studies.values() if run in study.runs]
+            key = (run.configuration, "default" if folder in self.runs else tuple(wanted))
+            groups.setdefault(key, []).append(run)
+        return list(groups.values())
 
     @property
     def default_selections(self) -> set[Selection]:
@@ -231,13 +287,34 @@ class Plan:
         return {run.selection.name: run.selection for run in self.known_runs.values()}
 
     @property
-    def references(self) -> dict[str, Reference]:
-        """The reference clusterings of the default studies, by path."""
-        seeds: dict[tuple[Selection, int], set[int]] = {}
+    def probed_runs(self) -> list[Run]:
+        """A MoA+ run of each default selection and M, for what the audit measures on its gate."""
+        runs = {}
         for run in self.runs.values():
-            seeds.setdefault((run.selection, run.experts), set()).add(run.seed)
-        references = [Reference(*key, tuple(sorted(value))) for key, value in seeds.items()]
-        return {str(reference.path): reference for reference in references}
+            if run.objective == "moa_plus":
+                runs.setdefault((run.selection, run.experts), run)
+        return list(runs.values())
+
+    def probed(self, probe: str) -> list[Path]:
+        """The files that a probe of the audit reads."""
+        return [run.concentrations for run in self.probed_runs] if probe == "batches" else []
+
+    @cached_property
+    def references(self) -> dict[str, Reference]:
+        """The reference clusterings of every study, by path."""
+        return {
+            str(reference.path): reference for reference in references(self.known_runs.values())
+        }
+
+    def study(self, name: str) -> Study:
+        """Return a study.
+
+        Raises:
+            UserError: if there is none of that name.
+        """
+        if name not in self.studies:
+            raise UserError(f"{PARAMS}: no study {name!r}; allowed: {', '.join(self.studies)}")
+        return self.studies[name]
 
     def run(self, folder: str | Path) -> Run:
         """Return the run that lives in `folder`.
@@ -301,17 +378,30 @@ def _allowed(error: jsonschema.ValidationError) -> str:
 def _study(name: str, params: dict, path: Path) -> Study:
     study = params["studies"][name]
     changes = study.get("train", {})
-    training = Training(**params["train"])
-    changed = _finite(replace(training, **changes), f"{path}: studies.{name}")
+    common = _training(params["train"], f"{path}: train")
+    changed = _training(params["train"] | changes, f"{path}: studies.{name}.train")
     variant = "".join(
-        f"-{key}={value}" for key, value in changes.items() if value != getattr(training, key)
+        f"-{key}={value}" for key, value in changes.items() if value != getattr(common, key)
     )
-    model = params["model"]
-    c1, c2 = map(int, model["channels"])
-    network = Network(model["architecture"], (c1, c2), int(model["latent"]))
+    constants = {
+        objective: _finite(
+            params["objectives"].get(objective, {}), f"{path}: objectives.{objective}"
+        )
+        for objective in study["objectives"]
+    }
     runs = tuple(
-        Run(selection, network, int(experts), objective, int(seed), changed, variant)
+        Run(
+            selection,
+            network,
+            int(experts),
+            objective,
+            constants[objective],
+            int(seed),
+            changed,
+            variant,
+        )
         for selection in _selections(study, params)
+        for network in _networks(study, params)
         for experts in study["experts"]
         for objective in study["objectives"]
         for seed in study["seeds"]
@@ -325,6 +415,13 @@ def _study(name: str, params: dict, path: Path) -> Study:
     return Study(name, runs)
 
 
+def _networks(study: dict, params: dict) -> Iterator[Network]:
+    model = params["model"]
+    c1, c2 = map(int, model["channels"])
+    for architecture in study.get("architectures", [model["architecture"]]):
+        yield Network(architecture, (c1, c2), int(model["latent"]))
+
+
 def _selections(study: dict, params: dict) -> Iterator[Selection]:
     for wanted in study["selections"]:
         classes = range(N_CLASSES) if wanted["classes"] == "all" else wanted["classes"]
@@ -334,12 +431,15 @@ def _selections(study: dict, params: dict) -> Iterator[Selection]:
         )
 
 
-def _finite(training: Training, where: str) -> Training:
-    """Refuse .nan, which no JSON schema bound catches; give whole numbers written 8.0 as 8."""
-    for key in ("learning_rate", "ridge"):
-        value = getattr(training, key)
-        if not math.isfinite(value):
-            raise UserError(
-                f"{where}: train.{key}: {value} is not allowed; allowed: above 0, finite"
-            )
-    return replace(training, epochs=int(training.epochs), batch_size=int(training.batch_size))
+def _training(settings: dict, where: str) -> Training:
+    """Settings with whole numbers written 8.0 as 8."""
+    whole = {key: int(settings[key]) for key in ("epochs", "batch_size")}
+    return Training(**(_finite(settings, where) | whole))
+
+
+def _finite(values: dict, where: str) -> dict:
+    """Refuse .nan, which no JSON schema bound catches."""
+    for key, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"{where}.{key}: {value} is not allowed; allowed: above 0, finite")
+    return values

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from moaplus.concentrations import gram
+from moaplus.bounds import frobenius_bound, paper_bound, signed_loss
 from moaplus.files import UserError, whole_file
 from moaplus.images import load_images
 from moaplus.networks import MixtureOfAutoencoders
-from moaplus.objectives import OBJECTIVES, Outcome, signed_loss
+from moaplus.objectives import OBJECTIVES, Outcome
 from moaplus.optimizer import Adam, one_cycle
 from moaplus.plan import Run
 
@@ -52,6 +52,7 @@ def prepare_device(device: str, threads: int) -> torch.device:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # As use_deterministic_algorithms(True), which would also import the compiler: a second a run.
     torch.set_deterministic_debug_mode("error")
+    torch.backends.cudnn.allow_tf32 = False  # float32 means float32 on a GPU too
     return torch.device("cuda" if device == "auto" and torch.cuda.is_available() else "cpu")
 
 
@@ -109,7 +110,7 @@ def step(
     with torch.autocast(images.device.type, precision, enabled=precision != torch.float32):
         reconstructions, logits = mixture(images)
     outcome = Outcome(images, reconstructions, logits, run.training.ridge)
-    objective = OBJECTIVES[run.objective](outcome)
+    objective = OBJECTIVES[run.objective](outcome, **run.constants)
     mixture.zero_grad()
     objective.backward()
     optimizer.step(learning_rate)
@@ -117,50 +118,71 @@ def step(
 
 
 class EpochRecord:
-    """Sums over the batches of an epoch, taken while the weights move."""
+    """What the batches of an epoch gave, taken while the weights move."""
 
     def __init__(self, run: Run, epoch: int):
         self.run, self.epoch = run, epoch
-        self.images = self.steps = 0
-        self.sums: dict[str, Tensor] = {}
+        self.steps: dict[str, list[Tensor]] = {}
 
     @torch.no_grad()
     def add(self, outcome: Outcome, objective: Tensor) -> None:
         """Add a batch."""
-        P, n = outcome.concentrations, len(outcome.images)
-        gamma = gram(P)
-        routed = outcome.errors.gather(1, P.argmax(dim=1, keepdim=True))
-        self._sum("objective", objective * n)
-        self._sum("mixture_error", outcome.mixture_errors.sum())
-        self._sum("routed_error", routed.sum())
-        self._sum("loads", P.sum(dim=0))
-        self._sum("gamma", gamma * n)
-        self._sum("guard", torch.linalg.eigvalsh(gamma.double())[0] < self.run.training.ridge)
-        self._sum("negative", signed_loss(outcome) < 0)
-        self.images += n
-        self.steps += 1
-
-    def _sum(self, name: str, value: Tensor) -> None:
-        self.sums[name] = self.sums.get(name, 0) + value.double()
+        routed = outcome.errors.gather(1, outcome.concentrations.argmax(dim=1, keepdim=True))
+        step = {
+            "images": torch.tensor(len(outcome.images), dtype=torch.float64),
+            "objective": objective.double(),
+            "mixture_error": outcome.mixture_errors.mean().double(),
+            "routed_error": routed.mean().double(),
+            "load": outcome.concentrations.mean(dim=0).double(),
+            "gram": outcome.gram,
+            "guarded_gram": outcome.guarded_gram,
+            "cross_errors": outcome.cross_errors,
+        }
+        for name, value in step.items():
+            self.steps.setdefault(name, []).append(value.detach())
 
     def row(self) -> dict:
-        """The epoch's row of `history.csv`."""
-        sums = self.sums
-        row = {"epoch": self.epoch}
+        """The epoch's row of `history.csv`.
+
+        Raises:
+            UserError: if the objective or an error is not finite.
+        """
+        steps = {name: torch.stack(values).cpu() for name, values in self.steps.items()}
+        share = steps["images"] / steps["images"].sum()
+        row: dict = {"epoch": self.epoch, "steps": len(share)}
         for name in ("objective", "mixture_error", "routed_error"):
-            row[name] = (sums[name] / self.images).item()
+            row[name] = (share @ steps[name]).item()
             if not math.isfinite(row[name]):
                 raise UserError(
                     f"{self.run.folder}: {name} is not finite in epoch {self.epoch}; "
                     "try a smaller train.learning_rate or a larger train.ridge"
                 )
-        for k, load in enumerate((sums["loads"] / self.images).tolist()):
-            row[f"load_{k}"] = load
-        for k, value in enumerate(torch.linalg.eigvalsh(sums["gamma"] / self.images).tolist()):
-            row[f"eigenvalue_{k}"] = value
-        row["guard_share"] = (sums["guard"] / self.steps).item()
-        row["negative_share"] = (sums["negative"] / self.steps).item()
-        return row
+        row |= {f"load_{k}": load for k, load in enumerate((share @ steps["load"]).tolist())}
+        gram = torch.tensordot(share, steps["gram"], dims=1)
+        eigenvalues = torch.linalg.eigvalsh(gram).tolist()
+        row |= {f"eigenvalue_{k}": value for k, value in enumerate(eigenvalues)}
+        return row | _bounds(steps, self.run.training.ridge)
+
+
+def _bounds(steps: dict[str, Tensor], ridge: float) -> dict:
+    """The signed loss, its bounds and Γ over the steps of an epoch, as the objectives see them."""
+    eigenvalues = torch.linalg.eigvalsh(steps["gram"])
+    gamma, cross_errors = steps["guarded_gram"], steps["cross_errors"]
+    s = signed_loss(gamma, cross_errors)
+    paper, frobenius = paper_bound(gamma, cross_errors), frobenius_bound(gamma, cross_errors)
+    tolerance = 1 + 1e-9  # of rounding: the bounds are sharp
+    return {
+        "signed_loss": s.mean().item(),
+        "paper_bound": paper.mean().item(),
+        "frobenius_bound": frobenius.mean().item(),
+        "paper_ratio": (s.abs() / paper).mean().item(),
+        "frobenius_ratio": (s.abs() / frobenius).mean().item(),
+        "negative": (s < 0).sum().item(),
+        "paper_violations": (s.abs() > paper * tolerance).sum().item(),
+        "frobenius_violations": (s.abs() > frobenius * tolerance).sum().item(),
+        "guarded": (eigenvalues[:, 0] < ridge).sum().item(),
+        "condition": torch.linalg.cond(steps["gram"]).median().item(),
+    }
 
 
 def _log_line(run: Run, row: dict) -> str:
