@@ -9,6 +9,7 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 RUN_FILES = [path for run in PLAN.runs.values() for path in run.files]
+REFERENCE_FILES = [reference.path for reference in plan.references(PLAN.runs.values())]
 
 
 report: "workflow/report/workflow.rst"
@@ -17,6 +18,7 @@ report: "workflow/report/workflow.rst"
 wildcard_constraints:
     selection=r"[a-z0-9+-]+",
     experts=r"\d+",
+    study=r"[a-z][a-z0-9_]*",
     run=r"[a-z0-9+-]+/[^/]+/M\d+/[a-z_]+/seed\d+",
 
 
@@ -24,6 +26,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/audit.smk"
 
 
 localrules:
@@ -37,11 +40,18 @@ rule all:
     input:
         # Named here, not only as inputs of others, so that a deleted file is made again.
         RUN_FILES,
-        list(PLAN.references),
+        REFERENCE_FILES,
         plan.RUNS_TABLE,
         plan.TABLE,
         plan.METRICS,
-        expand(f"{plan.FIGURES}/{{name}}.{{suffix}}", name=plan.FIGURE_NAMES, suffix=["png", "svg"]),
+        plan.SIMULATION,
+        [plan.PROBES / f"{name}.csv" for name in plan.PROBE_NAMES],
+        plan.AUDIT,
+        expand(
+            f"{plan.FIGURES}/{{name}}.{{suffix}}",
+            name=plan.FIGURE_NAMES + plan.AUDIT_FIGURE_NAMES,
+            suffix=["png", "svg"],
+        ),
 
 
 rule data:
@@ -52,4 +62,4 @@ rule data:
 rule models:
     input:
         RUN_FILES,
-        list(PLAN.references),
+        REFERENCE_FILES,

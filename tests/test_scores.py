@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import normalized_mutual_info_score
 
 from moaplus.report import claims
+from moaplus.report.cells import paired_difference
 from moaplus.report.statistics import Estimate, estimate
-from moaplus.report.tables import paired_difference
 from moaplus.scores import clustering_accuracy, clustering_scores, dominance, nmi_ceiling
 
 labellings = st.integers(2, 4).flatmap(

@@ -148,6 +148,6 @@ def test_dvc_depends_on_the_same_sources_as_snakemake():
     }.items():
         expected = {source for step in steps for source in plan.sources(step)}
         assert {dep for dep in stages[stage]["deps"] if dep.startswith("src")} == expected
-    for step in ("score", "table", "figure"):
+    for step in ("score", "table", "figure", "simulate", "probe", "audit"):
         for source in plan.sources(step):
             assert any(source.startswith(dep) for dep in stages["results"]["deps"])

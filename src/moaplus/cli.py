@@ -45,6 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     command(_score).add_argument("run", metavar="RUN", type=Path, nargs="*")
     command(_table)
     command(_figure, "NAME")
+    command(_study, "NAME")
+    command(_simulate)
+    command(_probe, "NAME")
+    command(_audit)
     return parser
 
 
@@ -106,7 +110,7 @@ def _score(options: argparse.Namespace) -> None:
 
     the_plan = plan.load()
     if not options.run:
-        write_runs(the_plan)
+        write_runs(the_plan.runs.values(), plan.RUNS_TABLE)
     for folder in options.run:
         for row in run_rows(the_plan.run(folder)):
             print("\n".join(f"{name:16} {value}" for name, value in row.items()), end="\n\n")
@@ -117,6 +121,36 @@ def _table(options: argparse.Namespace) -> None:
     from moaplus.report.tables import write_table
 
     write_table(plan.load())
+
+
+def _study(options: argparse.Namespace) -> None:
+    """Write the table of one study, from its trained and evaluated runs."""
+    from moaplus.report.tables import write_study
+
+    write_study(plan.load().study(options.name))
+
+
+def _simulate(options: argparse.Namespace) -> None:
+    """Write results/simulation.csv: the estimators on data with known components."""
+    from moaplus.simulation import simulate
+
+    simulate(plan.SIMULATION)
+
+
+def _probe(options: argparse.Namespace) -> None:
+    """Write one measurement of the audit to results/probes."""
+    from moaplus.probes import PROBES, probe
+
+    if options.name not in PROBES:
+        raise UserError(f"{options.name}: no probe; allowed: {', '.join(PROBES)}")
+    probe(options.name, plan.load())
+
+
+def _audit(options: argparse.Namespace) -> None:
+    """Write results/audit.md and its figures."""
+    from moaplus.report.audit.page import write_audit
+
+    write_audit(plan.load())
 
 
 def _figure(options: argparse.Namespace) -> None:

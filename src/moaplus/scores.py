@@ -6,12 +6,19 @@ from scipy.stats import entropy
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
+NMI_MEANS = ("arithmetic", "geometric", "min", "max")  # scikit-learn's names
+
 
 def clustering_scores(labels: np.ndarray, clusters: np.ndarray, n_clusters: int) -> dict:
-    """NMI (arithmetic mean), its ceiling, ACC and ARI of `clusters` against `labels`, both (n,)."""
+    """NMI (arithmetic mean), its ceiling, ACC and ARI of `clusters` against `labels`, both (n,).
+
+    NMI with the other means of the two entropies stands beside it.
+    """
+    others = {f"nmi_{mean}": _nmi(labels, clusters, mean) for mean in NMI_MEANS[1:]}
     return {
-        "nmi": normalized_mutual_info_score(labels, clusters),
+        "nmi": _nmi(labels, clusters, NMI_MEANS[0]),
         "nmi_ceiling": nmi_ceiling(n_clusters, labels),
+        **others,
         "acc": clustering_accuracy(labels, clusters),
         "ari": adjusted_rand_score(labels, clusters),
         "clusters_used": len(np.unique(clusters)),
@@ -28,15 +35,34 @@ def clustering_accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
     return float(table[linear_sum_assignment(-table)].sum() / len(labels))
 
 
-def nmi_ceiling(n_clusters: int, labels: np.ndarray) -> float:
-    """The largest NMI that `n_clusters` clusters can reach: min(1, 2 ln M / (ln M + H)).
+def nmi_ceiling(n_clusters: int, labels: np.ndarray, mean: str = "arithmetic") -> float:
+    """The largest NMI that `n_clusters` clusters can reach against `labels` (n,).
 
-    H is the entropy of the labels, ln C for C balanced classes. Since I ≤ H(clusters) ≤ ln M and
-    2h/(h + H) grows with h, no clustering into M clusters passes it.
+    The information I is at most the clusters' entropy h ≤ ln M. With the classes' entropy H (ln C
+    for C balanced classes) and h ≤ H, h over the arithmetic or geometric mean of h and H, or over
+    the larger of them, grows with h: its ceiling is its value at h = ln M, for example
+    2 ln M / (ln M + H). With the smaller of them the ceiling is 1.
     """
     clusters = np.log(n_clusters)
     classes = entropy(np.unique(labels, return_counts=True)[1])
-    return float(min(1.0, 2 * clusters / (clusters + classes)))
+    if classes <= clusters:
+        return 1.0
+    divisor = {
+        "arithmetic": (clusters + classes) / 2,
+        "geometric": np.sqrt(clusters * classes),
+        "min": clusters,
+        "max": classes,
+    }[mean]
+    return float(clusters / divisor)
+
+
+def _nmi(labels: np.ndarray, clusters: np.ndarray, mean: str) -> float:
+    return normalized_mutual_info_score(labels, clusters, average_method=mean)
+
+
+def load_entropy(loads: np.ndarray) -> float:
+    """Entropy of the loads (M,) over ln M: 1 for an even share of the data, 0 for one expert."""
+    return float(entropy(loads) / np.log(len(loads)))
 
 
 def dominance(loads: np.ndarray) -> float:

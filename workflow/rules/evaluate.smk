@@ -1,9 +1,9 @@
 # One process evaluates all seeds of a configuration: importing torch takes longer than evaluating.
-for configuration, runs in PLAN.configurations.items():
+for runs in PLAN.groups:
 
     rule:
         name:
-            f"evaluate {configuration.relative_to(plan.MODELS)}"
+            f"evaluate {runs[0].folder.relative_to(plan.MODELS)}"
         input:
             runs[0].selection.images_path,
             runs[0].selection.labels_path,
@@ -12,7 +12,7 @@ for configuration, runs in PLAN.configurations.items():
         output:
             [path for run in runs for path in (run.concentrations, run.samples)],
         log:
-            f"logs/{configuration.relative_to(plan.MODELS)}/evaluate.log",
+            f"logs/{runs[0].folder.relative_to(plan.MODELS)}/evaluate.log",
         conda:
             "../../environment.yml"
         threads: 1
@@ -47,10 +47,10 @@ rule reference:
 
 rule score:
     input:
+        [path for run in PLAN.runs.values() for path in (run.model, run.history)],
         [run.concentrations for run in PLAN.runs.values()],
-        [run.history for run in PLAN.runs.values()],
         [run.selection.labels_path for run in PLAN.runs.values()],
-        list(PLAN.references),
+        REFERENCE_FILES,
         plan.sources("score"),
     output:
         plan.RUNS_TABLE,
@@ -60,3 +60,21 @@ rule score:
         "../../environment.yml"
     shell:
         "moaplus score > {log} 2>&1"
+
+
+# The table of a study that is not run by default: snakemake --cores all results/studies/NAME.md
+rule study:
+    input:
+        lambda wildcards: [p for run in PLAN.study(wildcards.study).runs for p in run.files],
+        lambda wildcards: [r.path for r in plan.references(PLAN.study(wildcards.study).runs)],
+        plan.sources("score"),
+        plan.sources("table"),
+    output:
+        plan.RESULTS / "studies" / "{study}.md",
+        plan.RESULTS / "studies" / "{study}.csv",
+    log:
+        "logs/studies/{study}.log",
+    conda:
+        "../../environment.yml"
+    shell:
+        "moaplus study {wildcards.study} > {log} 2>&1"

@@ -69,3 +69,12 @@ def comparison_verdict(sign: int, difference: Estimate) -> str:
     if sign * difference.low < 0 and sign * difference.high < 0:
         return f"{FAILS} (the opposite does)"
     return OPEN
+
+
+def direction(difference: Estimate) -> str:
+    """Which side of zero the interval of a difference lies on, where the seeds can tell."""
+    if difference.n >= MINIMUM_SEEDS and difference.low > 0:
+        return "higher"
+    if difference.n >= MINIMUM_SEEDS and difference.high < 0:
+        return "lower"
+    return OPEN

@@ -10,22 +10,32 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
 from moaplus.files import load_arrays, whole_file
-from moaplus.plan import FIGURE_NAMES, Plan, Run
+from moaplus.plan import FIGURE_NAMES, REFERENCES, Plan, Run
 from moaplus.plan import FIGURES as FOLDER
+from moaplus.report.cells import NAMES, images_in_words
 from moaplus.report.runs import read_history, read_runs
-from moaplus.report.tables import NAMES
 
 SHOWN = 10  # images in the reconstruction figure
+COMPARED = ("moa", "moa_plus")  # the paper's two models
 
 
 def write_figure(name: str, plan: Plan) -> None:
     """Draw one figure of the default studies."""
+    set_style()
+    save_figure(name, FIGURES[name](plan))
+
+
+def set_style() -> None:
+    """Settings that all figures share, before one is drawn."""
     mpl.rcParams.update({"svg.hashsalt": "moaplus", "svg.fonttype": "none", "savefig.dpi": 110})
     sns.set_theme(context="paper", style="whitegrid", palette="colorblind")
-    figure = FIGURES[name](plan)
+
+
+def save_figure(name: str, figure: Figure) -> None:
+    """Write a figure as PNG and SVG, without a date or a version."""
     for suffix, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
         with whole_file(FOLDER / f"{name}.{suffix}") as temporary:
             figure.savefig(temporary, metadata=metadata, bbox_inches="tight")
@@ -33,10 +43,13 @@ def write_figure(name: str, plan: Plan) -> None:
 
 
 def _configurations(plan: Plan) -> dict[str, list[Run]]:
-    """Runs by what differs between them other than seed and objective, in the plan's order."""
+    """Runs of the paper's models by all but seed and objective, in the plan's order."""
     groups: dict[str, list[Run]] = {}
     for run in plan.runs.values():
-        groups.setdefault(f"{run.selection.name}, M = {run.experts}", []).append(run)
+        if run.objective in COMPARED:
+            changes = run.variant.replace("-", ", ")
+            label = f"{run.selection.name}, M = {run.experts}{changes}"
+            groups.setdefault(label, []).append(run)
     return groups
 
 
@@ -47,22 +60,28 @@ def _first_seeds(runs: list[Run]) -> list[Run]:
 
 def reconstructions(plan: Plan) -> Figure:
     """Originals, and their reconstructions by MoA and MoA+: mixed, and by each expert (M = 2)."""
-    selections = {run.selection: None for run in plan.runs.values() if run.experts == 2}
+    pairs = [r for r in plan.runs.values() if r.experts == 2 and r.objective in COMPARED]
+    selections = dict.fromkeys(run.selection for run in pairs)
     figure = plt.figure(figsize=(9, 6.2 * len(selections)), layout="constrained")
     for part, selection in zip(
         np.atleast_1d(figure.subfigures(len(selections), 1)), selections, strict=True
     ):
-        runs = [r for r in plan.runs.values() if r.selection == selection and r.experts == 2]
-        rows = _reconstruction_rows(_first_seeds(runs))
+        runs = [run for run in pairs if run.selection == selection]
+        draw_reconstructions(part, _first_seeds(runs))
         part.suptitle(selection.name)
-        axes = part.subplots(len(rows), SHOWN)
-        for (label, images, notes), row in zip(rows, axes, strict=True):
-            for image, note, axis in zip(images, notes, row, strict=True):
-                axis.imshow(image, cmap="gray", vmin=0, vmax=1)
-                axis.set(xticks=[], yticks=[])
-                axis.set_xlabel(note, fontsize=6, labelpad=1)
-            row[0].set_ylabel(label, rotation=0, ha="right", va="center")
     return figure
+
+
+def draw_reconstructions(part: FigureBase, runs: list[Run]) -> None:
+    """Originals, and for each run the mixed reconstruction and that of each expert."""
+    rows = _reconstruction_rows(runs)
+    axes = part.subplots(len(rows), SHOWN)
+    for (label, images, notes), row in zip(rows, axes, strict=True):
+        for image, note, axis in zip(images, notes, row, strict=True):
+            axis.imshow(image, cmap="gray", vmin=0, vmax=1)
+            axis.set(xticks=[], yticks=[])
+            axis.set_xlabel(note, fontsize=6, labelpad=1)
+        row[0].set_ylabel(label, rotation=0, ha="right", va="center")
 
 
 def _reconstruction_rows(runs: list[Run]) -> list[tuple[str, np.ndarray, list[str]]]:
@@ -86,9 +105,11 @@ def _reconstruction_rows(runs: list[Run]) -> list[tuple[str, np.ndarray, list[st
 def nmi(plan: Plan) -> Figure:
     """NMI per seed on the training images, with its ceiling."""
     runs = read_runs()
-    runs = runs[runs["split"] == "train"].assign(
+    runs = runs[(runs["split"] == "train") & runs["method"].isin([*COMPARED, *REFERENCES])].assign(
         method=lambda frame: frame["method"].map(NAMES),
-        configuration=lambda frame: frame["selection"] + "\nM = " + frame["experts"].astype(str),
+        configuration=lambda frame: (
+            frame["selection"] + "\nM = " + frame["experts"].astype(str) + "\n" + frame["variant"]
+        ),
     )
     order = list(dict.fromkeys(runs["configuration"]))
     figure, axis = plt.subplots(figsize=(9, 4.2), layout="constrained")
@@ -128,13 +149,16 @@ def loads(plan: Plan) -> Figure:
 def clusters(plan: Plan) -> Figure:
     """Share of each class's training images in each cluster, first seed."""
     configurations = _configurations(plan)
-    objectives = list(dict.fromkeys(run.objective for run in plan.runs.values()))
     figure, axes = plt.subplots(
-        len(configurations), len(objectives), squeeze=False, layout="constrained",
-        figsize=(4.2 * len(objectives), 2.4 * len(configurations)),
+        len(configurations), len(COMPARED), squeeze=False, layout="constrained",
+        figsize=(4.2 * len(COMPARED), 2.4 * len(configurations)),
     )  # fmt: skip
     for row, (configuration, runs) in zip(axes, configurations.items(), strict=True):
-        for axis, run in zip(row, _first_seeds(runs), strict=False):
+        for objective, axis in zip(COMPARED, row, strict=True):
+            run = next((run for run in runs if run.objective == objective), None)
+            if run is None:
+                axis.set_axis_off()
+                continue
             arrays = load_arrays(run.concentrations)
             table = pd.crosstab(
                 arrays["train_concentrations"].argmax(axis=1) + 1,
@@ -169,6 +193,31 @@ def training(plan: Plan) -> Figure:
     return grid.figure
 
 
+def objectives(plan: Plan) -> Figure:
+    """NMI, load entropy and error per seed of every objective on the paper's M = 2."""
+    runs = read_runs()
+    runs = runs[(runs["split"] == "train") & (runs["experts"] == 2)]
+    runs = runs[~runs["method"].isin(REFERENCES)]
+    frame = runs.assign(method=runs["method"].map(NAMES), images=images_in_words(runs)).rename(
+        columns={
+            "nmi": "NMI",
+            "load_entropy": "load entropy",
+            "mixture_error": "error per pixel, mixed",
+            "routed_error": "error per pixel, routed",
+        }
+    )
+    names = ("NMI", "load entropy", "error per pixel, mixed", "error per pixel, routed")
+    figure, axes = plt.subplots(1, 4, figsize=(13, 3.4), sharey=True, layout="constrained")
+    for axis, name in zip(axes, names, strict=True):
+        sns.stripplot(
+            frame, x=name, y="method", hue="images", dodge=True, jitter=False, alpha=0.7,
+            ax=axis, legend="auto" if axis is axes[-1] else False,
+        )  # fmt: skip
+        axis.set(ylabel="", xscale="log" if name.startswith("error") else "linear")
+    sns.move_legend(axes[-1], "upper left", bbox_to_anchor=(1, 1), title="", frameon=False)
+    return figure
+
+
 FIGURES: dict[str, Callable[[Plan], Figure]] = dict(
-    zip(FIGURE_NAMES, (reconstructions, nmi, loads, clusters, training), strict=True)
+    zip(FIGURE_NAMES, (reconstructions, nmi, loads, clusters, training, objectives), strict=True)
 )

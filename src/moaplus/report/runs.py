@@ -1,32 +1,37 @@
 """results/runs.csv: one row per run and split, from what evaluation left on disk."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from moaplus.files import UserError, load_arrays, whole_file
 from moaplus.images import load_labels
-from moaplus.plan import REFERENCES, RUNS_TABLE, SPLITS, Plan, Reference, Run, Selection
-from moaplus.scores import clustering_scores, dominance
+from moaplus.plan import REFERENCES, RUNS_TABLE, SPLITS, Reference, Run, Selection, references
+from moaplus.report.models import read_header
+from moaplus.scores import clustering_scores, dominance, load_entropy
 
 
-def write_runs(plan: Plan) -> None:
-    """Write results/runs.csv for the default studies: our runs, then the references."""
-    rows = [row for run in plan.runs.values() for row in run_rows(run)]
-    rows += [row for reference in plan.references.values() for row in reference_rows(reference)]
-    with whole_file(RUNS_TABLE) as temporary:
+def write_runs(runs: Iterable[Run], path: Path) -> None:
+    """Write one row per run and split, then those of the reference clusterings."""
+    runs = list(runs)
+    rows = [row for run in runs for row in run_rows(run)]
+    rows += [row for reference in references(runs) for row in reference_rows(reference)]
+    with whole_file(path) as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.9g", lineterminator="\n")
 
 
-def read_runs() -> pd.DataFrame:
-    """Read results/runs.csv.
+def read_runs(path: Path = RUNS_TABLE) -> pd.DataFrame:
+    """Read results/runs.csv, or the rows of one study.
 
     Raises:
         UserError: if it is missing or damaged.
     """
     try:
-        return pd.read_csv(RUNS_TABLE)
+        return pd.read_csv(path).fillna({"architecture": "", "variant": ""})
     except (OSError, ValueError) as error:
-        raise UserError(f"{RUNS_TABLE}: cannot be read ({error}); run `moaplus score`") from error
+        raise UserError(f"{path}: cannot be read ({error}); delete it and make it anew") from error
 
 
 def read_history(run: Run) -> pd.DataFrame:
@@ -47,22 +52,32 @@ def run_rows(run: Run) -> list[dict]:
     """Scores of an evaluated run on each split; clusters are the argmax of its concentrations."""
     arrays = load_arrays(run.concentrations)
     history = read_history(run)
+    steps = history["steps"].sum()
+    parameters = read_header(run).parameters
     rows = []
     for split in SPLITS:
         P, errors = arrays[f"{split}_concentrations"], arrays[f"{split}_errors"]
-        clusters = P.argmax(axis=1)
+        clusters, loads = P.argmax(axis=1), P.mean(axis=0, dtype=np.float64)
         rows.append(
             _description(run.selection, run.experts, run.objective, run.seed, split)
-            | {"architecture": run.network.architecture, "epochs": run.training.epochs, "n": len(P)}
+            | {
+                "architecture": run.network.architecture,
+                "variant": run.variant.removeprefix("-"),
+                "parameters": parameters,
+                "epochs": run.training.epochs,
+                "n": len(P),
+            }
             | clustering_scores(arrays[f"{split}_labels"], clusters, run.experts)
             | {
                 "mixture_error": arrays[f"{split}_mixture_errors"].mean(dtype=np.float64),
                 "routed_error": errors[np.arange(len(P)), clusters].mean(dtype=np.float64),
-                "dominance": dominance(P.mean(axis=0, dtype=np.float64)),
-                "loads": " ".join(f"{load:.4f}" for load in P.mean(axis=0, dtype=np.float64)),
+                "noise_error": arrays["noise_errors"].min(axis=1).mean(dtype=np.float64),
+                "dominance": dominance(loads),
+                "load_entropy": load_entropy(loads),
+                "loads": " ".join(f"{load:.4f}" for load in loads),
                 "objective": history["objective"].iloc[-1],
-                "guard_share": history["guard_share"].mean(),
-                "negative_share": history["negative_share"].mean(),
+                "guard_share": history["guarded"].sum() / steps,
+                "negative_share": history["negative"].sum() / steps,
                 "folder": run.folder.as_posix(),
             }
         )
