@@ -3,32 +3,66 @@
 import re
 
 import pandas as pd
+import pytest
 from conftest import ROOT
 
 from moaplus import plan
 
-TABLE = (ROOT / "results/table.md").read_text(encoding="utf-8")
+TABLE, AUDIT, ARCHITECTURES, MANY_EXPERTS = (
+    (ROOT / "results" / name).read_text(encoding="utf-8")
+    for name in ("table.md", "audit.md", "studies/architectures.md", "studies/many_experts.md")
+)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_runs_csv_has_every_run_of_the_default_studies_once(monkeypatch):
     monkeypatch.chdir(ROOT)
     the_plan = plan.load()
-    runs = pd.read_csv(ROOT / "results/runs.csv")
-    ours = runs[~runs["method"].isin(plan.REFERENCES)]
-    assert sorted(ours["folder"]) == sorted([*the_plan.runs, *the_plan.runs])
-    references = sum(len(r.seeds) for r in the_plan.references.values())
-    assert len(runs) - len(ours) == references * len(plan.REFERENCES) * len(plan.SPLITS)
+    _check_rows(pd.read_csv(ROOT / "results/runs.csv"), the_plan.runs.values())
 
 
-def test_estimates_in_the_readme_are_those_of_the_table():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    estimates = re.findall(r"\d\.\d+ \[\d\.\d+, \d\.\d+\]", readme)
-    assert len(estimates) >= 8
+@pytest.mark.parametrize("name", ["architectures", "many_experts"])
+def test_the_rows_of_a_named_study_are_its_runs(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    study = plan.load().study(name)
+    _check_rows(pd.read_csv(study.runs_table), study.runs)
+
+
+def _check_rows(rows: pd.DataFrame, runs) -> None:
+    folders = [run.folder.as_posix() for run in runs]
+    ours = rows[~rows["method"].isin(plan.REFERENCES)]
+    assert sorted(ours["folder"]) == sorted([*folders, *folders])
+    references = sum(len(reference.seeds) for reference in plan.references(runs))
+    assert len(rows) - len(ours) == references * len(plan.REFERENCES) * len(plan.SPLITS)
+
+
+def test_estimates_in_the_readme_are_those_of_the_tables():
+    estimates = re.findall(r"\d\.\d+ \[\d\.\d+, \d\.\d+\]", README)
+    assert len(estimates) >= 12
     for estimate in estimates:
-        assert estimate in TABLE
+        assert any(estimate in text for text in (TABLE, AUDIT, ARCHITECTURES, MANY_EXPERTS))
 
 
 def test_every_figure_of_the_paper_has_a_verdict_in_both_readings():
-    verdicts = re.findall(r"\*\*(holds|does not hold.*?|can't be decided.*?)\*\*", TABLE)
+    section = TABLE.split("### The rule")[0]
+    verdicts = re.findall(r"\*\*(holds|does not hold.*?|can't be decided.*?)\*\*", section)
     assert len(verdicts) == 2 * 9
     assert "0.463" in TABLE
+
+
+def test_every_audited_claim_has_a_section_a_verdict_and_a_file():
+    rows = re.findall(r"^\| (\d+) +\| (.*?) +\| \*\*(.+?)\*\* +\| (.+?) +\|$", AUDIT, re.M)
+    assert [int(number) for number, *_ in rows] == list(range(1, len(rows) + 1))
+    assert len(rows) >= 13
+    for number, claim, _, files in rows:
+        assert f"## {number}. {claim}".replace("\\|", "|") in AUDIT
+        for path in re.findall(r"\]\((.*?)\)", files):
+            assert (ROOT / "results" / path).exists()
+
+
+def test_verdicts_in_the_readme_are_those_of_the_tables():
+    section = README.split("## What the paper claims")[1].split("\n## ")[0]
+    verdicts = re.findall(r"\*\*(.+?)\*\*", section)
+    assert len(verdicts) >= 10
+    for verdict in verdicts:
+        assert f"**{verdict}" in TABLE + AUDIT

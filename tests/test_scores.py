@@ -14,7 +14,14 @@ from sklearn.metrics import normalized_mutual_info_score
 from moaplus.report import claims
 from moaplus.report.cells import paired_difference
 from moaplus.report.statistics import Estimate, estimate
-from moaplus.scores import clustering_accuracy, clustering_scores, dominance, nmi_ceiling
+from moaplus.scores import (
+    NMI_MEANS,
+    clustering_accuracy,
+    clustering_scores,
+    dominance,
+    load_entropy,
+    nmi_ceiling,
+)
 
 labellings = st.integers(2, 4).flatmap(
     lambda c: st.lists(st.integers(0, c - 1), min_size=8, max_size=40)
@@ -32,22 +39,33 @@ def test_accuracy_is_the_best_over_all_matchings(labels, data):
     assert clustering_accuracy(np.array(labels), np.array(clusters)) == pytest.approx(best)
 
 
-@given(labellings, st.integers(2, 5), st.data())
-def test_no_clustering_passes_the_ceiling(labels, M, data):
+@pytest.mark.parametrize("mean", NMI_MEANS)
+@given(labels=labellings, M=st.integers(2, 5), data=st.data())
+def test_no_clustering_passes_the_ceiling(mean, labels, M, data):
     n = len(labels)
     clusters = data.draw(st.lists(st.integers(0, M - 1), min_size=n, max_size=n))
     if len(set(labels)) == 1:
         return  # NMI is 1 by convention where both sides are constant
-    ceiling = nmi_ceiling(M, np.array(labels))
-    assert normalized_mutual_info_score(labels, clusters) <= ceiling + 1e-9
+    ceiling = nmi_ceiling(M, np.array(labels), mean)
+    nmi = normalized_mutual_info_score(labels, clusters, average_method=mean)
+    assert nmi <= ceiling + 1e-9
 
 
-def test_ceiling_of_two_clusters_on_ten_classes_is_reached():
+@pytest.mark.parametrize(
+    ("mean", "ceiling"),
+    [
+        ("arithmetic", 2 * np.log(2) / np.log(20)),
+        ("geometric", np.sqrt(np.log(2) / np.log(10))),
+        ("min", 1),
+        ("max", np.log(2) / np.log(10)),
+    ],
+)
+def test_ceilings_of_two_clusters_on_ten_classes_are_reached(mean, ceiling):
     labels = np.repeat(np.arange(10), 30)
-    assert nmi_ceiling(2, labels) == pytest.approx(0.463, abs=5e-4)
-    halves = normalized_mutual_info_score(labels, labels >= 5)
-    assert halves == pytest.approx(nmi_ceiling(2, labels))
-    assert nmi_ceiling(10, labels) == pytest.approx(1)
+    assert nmi_ceiling(2, labels, mean) == pytest.approx(ceiling)
+    halves = normalized_mutual_info_score(labels, labels >= 5, average_method=mean)
+    assert halves == pytest.approx(ceiling)
+    assert nmi_ceiling(10, labels, mean) == pytest.approx(1)
 
 
 def test_scores_of_a_perfect_and_of_a_constant_clustering():
@@ -58,6 +76,8 @@ def test_scores_of_a_perfect_and_of_a_constant_clustering():
     assert constant["nmi"] == constant["ari"] == pytest.approx(0)
     assert constant["clusters_used"] == 1
     assert dominance(np.array([0.25, 0.75])) == 0.75
+    assert load_entropy(np.full(5, 0.2)) == pytest.approx(1)
+    assert load_entropy(np.array([0.0, 1.0, 0.0])) == 0
 
 
 def test_intervals_cover_the_mean_of_known_samples_about_as_often_as_they_say():

@@ -98,6 +98,20 @@ def test_a_source_file_reruns_the_steps_that_use_it(done):
     assert planned_jobs(done)["train"] == 8
 
 
+def test_the_table_of_a_study_that_the_user_names(done):
+    studies = yaml.safe_load((done / "params.yaml").read_text())["studies"]
+    studies["extra"] = studies["smoke"] | {"seeds": [1, 2], "objectives": ["moa_plus"]}
+    write_params(done, default=["smoke"], studies=studies)
+    assert planned_jobs(done) == {}  # the default run needs nothing of it
+    target = "results/studies/extra.md"
+    assert planned_jobs(done, target)["train"] == 2  # seed 2, M 2 and 3; seed 1 is there
+    call(done, "snakemake", "--cores", "2", "--quiet", "all", target)
+    rows = pd.read_csv(done / "results/studies/extra.csv")
+    assert set(rows["seed"]) == {1, 2}
+    assert "4 trainings (extra;" in (done / target).read_text(encoding="utf-8")
+    assert planned_jobs(done) == {}
+
+
 def test_html_report(done):
     call(done, "snakemake", "--report", "results/report.html")
     page = (done / "results/report.html").read_text(encoding="utf-8")

@@ -55,20 +55,21 @@ class Outcome:
         return gram(self.concentrations.double())
 
     @cached_property
-    def guarded_gram(self) -> Tensor:
-        """Γ/n with its spectrum shifted so that the smallest eigenvalue is ≥ `ridge`.
-
-        A uniform gate, a dead expert or n < M make Γ singular. Then, and only then, a constant is
-        added to its diagonal; the constant is not differentiated, so the gradient still pushes
-        the small eigenvalues up.
-        """
-        shift = (self.ridge - torch.linalg.eigvalsh(self.gram.detach())[0]).clamp(min=0)
-        return self.gram + shift * torch.eye(len(self.gram), dtype=shift.dtype, device=shift.device)
-
-    @cached_property
     def cross_errors(self) -> Tensor:
         """E/n = Pᵀe/n, (M, M), float64."""
         return self.concentrations.double().T @ self.errors.double() / len(self.images)
+
+
+def guarded(gram: Tensor, ridge: float) -> Tensor:
+    """Γ/n, (…, M, M), with its spectrum shifted so that the smallest eigenvalue is ≥ `ridge`.
+
+    A uniform gate, a dead expert or n < M make Γ singular. Then, and only then, a constant is
+    added to its diagonal; the constant is not differentiated, so the gradient still pushes the
+    small eigenvalues up.
+    """
+    shift = (ridge - torch.linalg.eigvalsh(gram.detach())[..., 0]).clamp(min=0)
+    identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    return gram + shift[..., None, None] * identity
 
 
 def moa(outcome: Outcome) -> Tensor:
@@ -111,17 +112,17 @@ def st_moe(outcome: Outcome, balance: float, z: float) -> Tensor:
 
 def moa_plus(outcome: Outcome) -> Tensor:
     """The paper's bound, ‖Γ⁻¹‖_F · ‖diag(Pᵀe)‖₂ (slide "Modified Loss Function")."""
-    return paper_bound(outcome.guarded_gram, outcome.cross_errors)
+    return paper_bound(guarded(outcome.gram, outcome.ridge), outcome.cross_errors)
 
 
 def moa_plus_exact(outcome: Outcome) -> Tensor:
     """The paper's loss itself, |tr(Γ⁻¹Pᵀe)| (slide "Modified Loss Function")."""
-    return signed_loss(outcome.guarded_gram, outcome.cross_errors).abs()
+    return signed_loss(guarded(outcome.gram, outcome.ridge), outcome.cross_errors).abs()
 
 
 def moa_plus_frobenius(outcome: Outcome) -> Tensor:
     """‖Γ⁻¹‖_F · ‖Pᵀe‖_F: as the paper's bound, but a bound for every M."""
-    return frobenius_bound(outcome.guarded_gram, outcome.cross_errors)
+    return frobenius_bound(guarded(outcome.gram, outcome.ridge), outcome.cross_errors)
 
 
 OBJECTIVES: dict[str, Callable[..., Tensor]] = {

@@ -24,7 +24,7 @@ class Adam:
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
-        """Update every parameter by its gradient."""
+        """Update every parameter by its gradient, and drop the gradients."""
         adam(
             self.parameters,
             [parameter.grad for parameter in self.parameters],
@@ -42,6 +42,8 @@ class Adam:
             maximize=False,
         )
         self.updates += 1
+        for parameter in self.parameters:
+            parameter.grad = None
 
 
 def one_cycle(update: int, updates: int, peak: float) -> float:

@@ -63,7 +63,7 @@ _MODULES = {
     ),
     "evaluate": ("images", "layers", "networks", "objectives", "training", "evaluation"),
     "reference": ("images", "references"),
-    "score": ("scores", "report/models", "report/runs"),
+    "score": ("frames", "scores", "report/models", "report/runs"),
     "table": (
         "report/cells",
         "report/claims",
@@ -73,8 +73,8 @@ _MODULES = {
         "report/tables",
     ),
     "figure": ("report/cells", "report/figures"),
-    "simulate": ("concentrations", "simulation"),
-    "probe": ("bounds", "concentrations", "probes"),
+    "simulate": ("concentrations", "frames", "simulation"),
+    "probe": ("bounds", "concentrations", "frames", "probes"),
     "audit": (
         "scores",
         "report/cells",

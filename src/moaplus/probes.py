@@ -12,7 +12,8 @@ import pandas as pd
 
 from moaplus.bounds import frobenius_bound, paper_bound, signed_loss
 from moaplus.concentrations import gram, minimax_weights
-from moaplus.files import load_arrays, whole_file
+from moaplus.files import load_arrays
+from moaplus.frames import save_frame
 from moaplus.plan import GRADIENT_TIMES, PROBE_NAMES, Plan
 from moaplus.plan import PROBES as FOLDER
 
@@ -171,7 +172,7 @@ def gradients(plan: Plan) -> pd.DataFrame:
         key = {"experts": M, "logits_scale": scale}
         rows.append(key | {"evaluations": 2 * inputs.numel(), "relative_error": error.item()})
         times.append(key | {"autograd_s": middle - start, "differences_s": end - middle})
-    _save(GRADIENT_TIMES, pd.DataFrame(times))
+    save_frame(GRADIENT_TIMES, pd.DataFrame(times))
     return pd.DataFrame(rows)
 
 
@@ -238,9 +239,4 @@ PROBES: dict[str, Callable[[Plan], pd.DataFrame]] = dict(
 
 def probe(name: str, plan: Plan) -> None:
     """Run one probe and write its table."""
-    _save(FOLDER / f"{name}.csv", PROBES[name](plan))
-
-
-def _save(path, frame: pd.DataFrame) -> None:
-    with whole_file(path) as temporary:
-        frame.to_csv(temporary, index=False, float_format="%.9g", lineterminator="\n")
+    save_frame(FOLDER / f"{name}.csv", PROBES[name](plan))

@@ -14,10 +14,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from moaplus.concentrations import modified_least_squares
-from moaplus.files import whole_file
+from moaplus.frames import save_frame
 
 SIZES = (100, 300, 1000, 3000, 10000)
-REPLICATIONS = 2000
+REPLICATIONS = 1000
 LEVEL = 0.95
 POINT = 0.0  # where the distribution function of y is estimated
 
@@ -61,8 +61,7 @@ def simulate(path: Path) -> None:
     interval that a negative estimated variance makes NaN does not cover.
     """
     rows = [row for n in SIZES for row in simulation_rows(n, REPLICATIONS)]
-    with whole_file(path) as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.9g", lineterminator="\n")
+    save_frame(path, pd.DataFrame(rows))
 
 
 def simulation_rows(n: int, replications: int) -> list[dict]:

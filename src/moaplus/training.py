@@ -19,7 +19,7 @@ from moaplus.bounds import frobenius_bound, paper_bound, signed_loss
 from moaplus.files import UserError, whole_file
 from moaplus.images import load_images
 from moaplus.networks import MixtureOfAutoencoders
-from moaplus.objectives import OBJECTIVES, Outcome
+from moaplus.objectives import OBJECTIVES, Outcome, guarded
 from moaplus.optimizer import Adam, one_cycle
 from moaplus.plan import Run
 
@@ -52,6 +52,7 @@ def prepare_device(device: str, threads: int) -> torch.device:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # As use_deterministic_algorithms(True), which would also import the compiler: a second a run.
     torch.set_deterministic_debug_mode("error")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # none is read; filling takes time
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32 on a GPU too
     return torch.device("cuda" if device == "auto" and torch.cuda.is_available() else "cpu")
 
@@ -111,7 +112,6 @@ def step(
         reconstructions, logits = mixture(images)
     outcome = Outcome(images, reconstructions, logits, run.training.ridge)
     objective = OBJECTIVES[run.objective](outcome, **run.constants)
-    mixture.zero_grad()
     objective.backward()
     optimizer.step(learning_rate)
     return outcome, objective.detach()
@@ -129,13 +129,12 @@ class EpochRecord:
         """Add a batch."""
         routed = outcome.errors.gather(1, outcome.concentrations.argmax(dim=1, keepdim=True))
         step = {
-            "images": torch.tensor(len(outcome.images), dtype=torch.float64),
-            "objective": objective.double(),
-            "mixture_error": outcome.mixture_errors.mean().double(),
-            "routed_error": routed.mean().double(),
-            "load": outcome.concentrations.mean(dim=0).double(),
+            "images": torch.tensor(len(outcome.images)),
+            "objective": objective,
+            "mixture_error": outcome.mixture_errors.mean(),
+            "routed_error": routed.mean(),
+            "load": outcome.concentrations.mean(dim=0),
             "gram": outcome.gram,
-            "guarded_gram": outcome.guarded_gram,
             "cross_errors": outcome.cross_errors,
         }
         for name, value in step.items():
@@ -147,7 +146,7 @@ class EpochRecord:
         Raises:
             UserError: if the objective or an error is not finite.
         """
-        steps = {name: torch.stack(values).cpu() for name, values in self.steps.items()}
+        steps = {name: torch.stack(values).cpu().double() for name, values in self.steps.items()}
         share = steps["images"] / steps["images"].sum()
         row: dict = {"epoch": self.epoch, "steps": len(share)}
         for name in ("objective", "mixture_error", "routed_error"):
@@ -167,7 +166,7 @@ class EpochRecord:
 def _bounds(steps: dict[str, Tensor], ridge: float) -> dict:
     """The signed loss, its bounds and Γ over the steps of an epoch, as the objectives see them."""
     eigenvalues = torch.linalg.eigvalsh(steps["gram"])
-    gamma, cross_errors = steps["guarded_gram"], steps["cross_errors"]
+    gamma, cross_errors = guarded(steps["gram"], ridge), steps["cross_errors"]
     s = signed_loss(gamma, cross_errors)
     paper, frobenius = paper_bound(gamma, cross_errors), frobenius_bound(gamma, cross_errors)
     tolerance = 1 + 1e-9  # of rounding: the bounds are sharp

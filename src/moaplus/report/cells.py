@@ -29,6 +29,7 @@ DIGITS = {
     "noise_error": 4,
     "dominance": 2,
     "load_entropy": 2,
+    "objective": 4,
 }
 ABSENT = ""
 

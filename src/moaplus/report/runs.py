@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from moaplus.files import UserError, load_arrays, whole_file
+from moaplus.files import load_arrays
+from moaplus.frames import load_frame, save_frame
 from moaplus.images import load_labels
 from moaplus.plan import REFERENCES, RUNS_TABLE, SPLITS, Reference, Run, Selection, references
 from moaplus.report.models import read_header
@@ -18,8 +19,7 @@ def write_runs(runs: Iterable[Run], path: Path) -> None:
     runs = list(runs)
     rows = [row for run in runs for row in run_rows(run)]
     rows += [row for reference in references(runs) for row in reference_rows(reference)]
-    with whole_file(path) as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.9g", lineterminator="\n")
+    save_frame(path, pd.DataFrame(rows))
 
 
 def read_runs(path: Path = RUNS_TABLE) -> pd.DataFrame:
@@ -28,10 +28,8 @@ def read_runs(path: Path = RUNS_TABLE) -> pd.DataFrame:
     Raises:
         UserError: if it is missing or damaged.
     """
-    try:
-        return pd.read_csv(path).fillna({"architecture": "", "variant": ""})
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); delete it and make it anew") from error
+    runs = load_frame(path, "run `moaplus score`")
+    return runs.fillna({"architecture": "", "variant": ""})
 
 
 def read_history(run: Run) -> pd.DataFrame:
@@ -40,12 +38,7 @@ def read_history(run: Run) -> pd.DataFrame:
     Raises:
         UserError: if it is missing or damaged.
     """
-    try:
-        return pd.read_csv(run.history)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{run.history}: cannot be read ({error}); delete it, train again"
-        ) from error
+    return load_frame(run.history, "delete it and train again")
 
 
 def run_rows(run: Run) -> list[dict]:

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from moaplus import plan as paths
 from moaplus.plan import AUDIT_FIGURE_NAMES, Plan
+from moaplus.report.audit.section import read_probe, read_simulation
 from moaplus.report.cells import NAMES
 from moaplus.report.figures import draw_reconstructions
 from moaplus.report.runs import read_history
@@ -16,7 +17,7 @@ from moaplus.report.runs import read_history
 
 def bounds(plan: Plan) -> Figure:
     """Median and worst |s| over the paper's bound, by kind of P and e."""
-    rows = pd.read_csv(paths.PROBES / "bounds.csv")
+    rows = read_probe("bounds")
     rows = rows.melt(
         ["experts", "concentrations", "errors"],
         ["median_paper_ratio", "worst_paper_ratio"],
@@ -28,7 +29,9 @@ def bounds(plan: Plan) -> Figure:
         rows, x="experts", y="|s| / paper's bound", hue="concentrations", style="statistic",
         markers=True, col="errors", kind="line", height=3, aspect=1.3,
     )  # fmt: skip
-    grid.set(yscale="log", xscale="log", xticks=[2, 3, 5, 10], xticklabels=[2, 3, 5, 10])
+    grid.set(yscale="log", xscale="log")
+    for axis in grid.axes.flat:
+        _ticks(axis, rows["experts"])
     grid.refline(y=1)
     return grid.set_titles("{col_name}").figure
 
@@ -80,7 +83,7 @@ def moa_plus_objectives(plan: Plan) -> Figure:
 
 def batches(plan: Plan) -> Figure:
     """Deviation of a batch's Γ, and its bound over that of all images, by batch size."""
-    rows = pd.read_csv(paths.PROBES / "batches.csv")
+    rows = read_probe("batches")
     rows["gate"] = rows["selection"] + ", M = " + rows["experts"].astype(str)
     figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
     names = {"deviation": "‖Γ_batch − Γ‖ / ‖Γ‖", "bound_ratio": "bound of batch / of all images"}
@@ -90,14 +93,21 @@ def batches(plan: Plan) -> Figure:
             legend="auto" if column == "bound_ratio" else False,
         )  # fmt: skip
         axis.set(xscale="log", yscale="log", xlabel="images in a batch", ylabel=name)
+        _ticks(axis, rows["batch_size"])
     if len(rows):
         sns.move_legend(axes[-1], "upper left", bbox_to_anchor=(1, 1), title="", frameon=False)
     return figure
 
 
+def _ticks(axis: Axes, values: pd.Series) -> None:
+    """A tick for each value of a logarithmic axis, and no others."""
+    axis.minorticks_off()
+    axis.set_xticks(values.unique(), [f"{value:,}" for value in values.unique()])
+
+
 def simulation(plan: Plan) -> Figure:
     """Bias with its Monte-Carlo error, variance and coverage of the estimators, by sample size."""
-    rows = pd.read_csv(paths.SIMULATION)
+    rows = read_simulation()
     rows["component"] = rows["component"].astype(str)
     rows["bias / its Monte-Carlo error"] = rows["bias"] / rows["bias_se"]
     rows["variance / its estimate"] = rows["n_variance"] / rows["n_estimated_variance"]

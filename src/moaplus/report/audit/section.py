@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from moaplus import plan as paths
-from moaplus.files import UserError
+from moaplus.frames import load_frame
 from moaplus.report.cells import images_in_words
 from moaplus.report.runs import read_runs
 
@@ -47,11 +47,16 @@ def read_probe(name: str) -> pd.DataFrame:
     Raises:
         UserError: if it is missing or damaged.
     """
-    path = paths.PROBES / f"{name}.csv"
-    try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); run `moaplus probe {name}`") from error
+    return load_frame(paths.PROBES / f"{name}.csv", f"run `moaplus probe {name}`")
+
+
+def read_simulation() -> pd.DataFrame:
+    """Read results/simulation.csv.
+
+    Raises:
+        UserError: if it is missing or damaged.
+    """
+    return load_frame(paths.SIMULATION, "run `moaplus simulate`")
 
 
 def figure(name: str, caption: str) -> str:

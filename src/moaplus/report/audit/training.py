@@ -3,6 +3,7 @@
 import pandas as pd
 
 from moaplus import plan as paths
+from moaplus.frames import load_frame
 from moaplus.plan import Plan
 from moaplus.report.audit.section import HEADINGS, NOT_RUN, Section, figure, read_probe, train_rows
 from moaplus.report.cells import DIGITS, NAMES, cell, markdown, paired_difference
@@ -106,10 +107,9 @@ def differentiability(plan: Plan) -> list[Section]:
 
 def _gradient_times() -> str:
     """Not versioned, as it differs from run to run."""
-    try:
-        times = pd.read_csv(paths.GRADIENT_TIMES)
-    except OSError:
-        return "Times: not recorded here."
+    if not paths.GRADIENT_TIMES.exists():
+        return "Run time: not recorded here."
+    times = load_frame(paths.GRADIENT_TIMES, "delete it")
     ratio = times["differences_s"] / times["autograd_s"]
     return (
         f"Run time: autograd takes {1000 * times['autograd_s'].median():.1f} ms, differences "

@@ -1,0 +1,29 @@
+"""Tables as CSV files."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from moaplus.files import UserError, whole_file
+
+
+def save_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Write `frame` as CSV; the same values give the same bytes."""
+    with whole_file(path) as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.9g", lineterminator="\n")
+
+
+def load_frame(path: Path, mend: str) -> pd.DataFrame:
+    """Read a CSV file.
+
+    Args:
+        path: of the file.
+        mend: what makes it anew, for the message.
+
+    Raises:
+        UserError: if it is missing or damaged.
+    """
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); {mend}") from error
