@@ -16,7 +16,7 @@ HEADINGS = {
     "routed_error": "routed loss",
     "dominance": "dominance",
     "load_entropy": "load entropy",
-    "objective": "objective",
+    "objective": "minimised value",
 }
 
 
