@@ -34,8 +34,8 @@ def test_default_runs_and_how_studies_share_them(tmp_path):
     paper, experts = the_plan.studies["paper"].runs, the_plan.studies["experts"].runs
     assert len(paper) == 2 * 2 * 10
     assert len(experts) == 4 * 2 * 5
-    # Shared: ten M = 2 runs on all digits; moa and moa_plus; a MoA+ run with M = 10.
-    assert len(the_plan.runs) == 40 + (40 - 10) + (70 - 20) + (3 - 1) + 3
+    # Shared: ten M = 2 runs on all digits, and those of moa and moa_plus.
+    assert len(the_plan.runs) == 40 + (40 - 10) + (70 - 20) + 3 + 3
     assert {run.experts for run in paper} == {2}
     assert the_plan.run("models/mnist-0+1/cae/M2/moa_plus/seed3").seed == 3
 

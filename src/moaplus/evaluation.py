@@ -14,7 +14,7 @@ from moaplus.objectives import Outcome
 from moaplus.plan import SPLITS, Run
 from moaplus.training import load_model, prepare_device
 
-BATCH = 100
+BATCH = 200
 SAMPLES = 20
 NOISE_IMAGES = 256
 
