@@ -105,7 +105,7 @@ def test_the_table_of_a_study_that_the_user_names(done):
     assert planned_jobs(done) == {}  # the default run needs nothing of it
     target = "results/studies/extra.md"
     assert planned_jobs(done, target)["train"] == 2  # seed 2, M 2 and 3; seed 1 is there
-    call(done, "snakemake", "--cores", "2", "--quiet", "all", target)
+    call(done, "snakemake", "all", target, "--cores", "2", "--quiet")
     rows = pd.read_csv(done / "results/studies/extra.csv")
     assert set(rows["seed"]) == {1, 2}
     assert "4 trainings (extra;" in (done / target).read_text(encoding="utf-8")

@@ -274,7 +274,7 @@ class Plan:
             wanted = [study.name for study in self.studies.values() if run in study.runs]
             key = (run.configuration, "default" if folder in self.runs else tuple(wanted))
             groups.setdefault(key, []).append(run)
-        return list(groups.values())
+        return [sorted(group, key=lambda run: run.seed) for group in groups.values()]
 
     @property
     def default_selections(self) -> set[Selection]:
