@@ -40,7 +40,10 @@ rule reference:
     resources:
         mem_mb=1000,
     params:
-        seeds=lambda wildcards, output: PLAN.references[str(output)].seeds,
+        # No function of the output: Snakemake would not compare its value with the last one.
+        seeds=lambda wildcards: PLAN.references[
+            f"{plan.MODELS}/{wildcards.selection}/references/M{wildcards.experts}/clusters.npz"
+        ].seeds,
     shell:
         "moaplus reference {output} > {log} 2>&1"
 
