@@ -8,7 +8,7 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moaplus import plan
+from moaplus import params
 from moaplus.objectives import OBJECTIVES, Outcome, guarded
 
 RIDGE = 1e-4
@@ -74,7 +74,7 @@ def by_hand(name: str, o: Outcome) -> float:
 
 
 def test_every_objective_is_allowed_in_params_and_has_its_constants():
-    schema = yaml.safe_load(plan.SCHEMA.read_text(encoding="utf-8"))
+    schema = yaml.safe_load(params.SCHEMA.read_text(encoding="utf-8"))
     study = schema["properties"]["studies"]["additionalProperties"]["properties"]
     assert set(study["objectives"]["items"]["enum"]) == set(OBJECTIVES)
     assert {name: set(values) for name, values in PARAMS["objectives"].items()} == {

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import PlainDumper
 
 from moaplus import plan
 from moaplus.files import UserError
@@ -14,7 +15,7 @@ PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 def load(tmp_path: Path, params: object) -> plan.Plan:
     path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump(params), encoding="utf-8")
+    path.write_text(yaml.dump(params, Dumper=PlainDumper), encoding="utf-8")
     return plan.load(path)
 
 
@@ -114,7 +115,7 @@ def test_one_more_seed_adds_just_its_runs(tmp_path):
         ("train.epochs", "many", ["train.epochs", "many", "integer"]),
         ("train.epochs", 0, ["train.epochs", "0", "'minimum': 1"]),
         ("train.epochs", True, ["train.epochs", "True"]),
-        ("train.learning_rate", -0.1, ["train.learning_rate", "-0.1", "exclusiveMinimum"]),
+        ("train.learning_rate", -0.1, ["train.learning_rate", "-0.1", "minimum"]),
         ("train.learning_rate", float("nan"), ["learning_rate", "nan"]),
         ("train.learning_rate", float("inf"), ["learning_rate", "inf"]),
         ("train.precision", "float8", ["train.precision", "float8", "bfloat16"]),

@@ -1,5 +1,7 @@
 """The audit's measurements against computations of another kind, and what the page says of them."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,7 +85,9 @@ def test_the_gradient_probe_would_notice_a_wrong_gradient(monkeypatch, tmp_path)
 def test_batches_average_to_the_gram_matrix_of_all_images(smoke_run):
     train(smoke_run)
     evaluate(smoke_run)
-    the_plan = plan.Plan("mnist", {"one": plan.Study("one", (smoke_run,))}, ("one",))
+    the_plan = dataclasses.replace(
+        plan.load(), studies={"one": plan.Study("one", (smoke_run,))}, default=("one",)
+    )
     rows = probes.batches(the_plan)
     assert list(rows["batch_size"]) == [16, 64, 256]
     assert rows["deviation"].is_monotonic_decreasing

@@ -75,9 +75,15 @@ def _csv(path):
 
 def test_an_objective_that_is_not_finite_stops_the_run_and_leaves_no_model(smoke_run, monkeypatch):
     monkeypatch.setitem(training.OBJECTIVES, "moa_plus", lambda o: moa_plus(o) * float("nan"))
-    with pytest.raises(UserError, match=r"seed0: objective is not finite in epoch 1"):
+    with pytest.raises(UserError, match=r"seed0: objective is not finite in epoch 1, step 1;"):
         training.train(smoke_run)
-    assert not smoke_run.folder.exists()
+    assert [path.name for path in smoke_run.folder.iterdir()] == ["failed.json"]
+    assert "epoch 1, step 1" in smoke_run.failed()
+    assert smoke_run.failed() in plan.load().without_failed().failed.values()
+    monkeypatch.setitem(training.OBJECTIVES, "moa_plus", moa_plus)
+    training.train(smoke_run)
+    assert not smoke_run.failure.exists()
+    assert plan.load().without_failed().failed == {}
 
 
 def test_damaged_models_are_refused_by_name(smoke_run, capsys):
@@ -88,8 +94,9 @@ def test_damaged_models_are_refused_by_name(smoke_run, capsys):
         assert main(["evaluate", str(smoke_run.folder)]) == 1
         message = capsys.readouterr().err.splitlines()[-1]
         assert str(smoke_run.model) in message
-        assert "train again" in message
-    smoke_run.model.unlink()
+        assert "run again" in message
+        assert smoke_run.model.with_name("model.safetensors.aside").read_bytes() == content
+        assert not smoke_run.model.exists()
     assert main(["evaluate", str(smoke_run.folder)]) == 1
     assert "missing" in capsys.readouterr().err
 

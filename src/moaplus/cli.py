@@ -23,6 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="moaplus", description=__doc__)
+    parser.add_argument(
+        "--partial", action="store_true", help="leave out runs whose training failed; name them"
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(function, *names: str) -> argparse.ArgumentParser:
@@ -46,10 +49,16 @@ def _parser() -> argparse.ArgumentParser:
     command(_table)
     command(_figure, "NAME")
     command(_study, "NAME")
+    command(_environment)
     command(_simulate)
     command(_probe, "NAME")
     command(_audit)
     return parser
+
+
+def _plan(options: argparse.Namespace) -> plan.Plan:
+    whole = plan.load()
+    return whole.without_failed() if options.partial else whole
 
 
 def _data(options: argparse.Namespace) -> None:
@@ -78,10 +87,11 @@ def _runs(options: argparse.Namespace) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     """Train one run, named by its folder."""
-    run = plan.load().run(options.run)
+    the_plan = plan.load()
+    run = the_plan.run(options.run)
     from moaplus.training import train
 
-    train(run, options.device, options.threads)
+    train(run, options.device, options.threads, the_plan.checkpoint_every)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -108,7 +118,7 @@ def _score(options: argparse.Namespace) -> None:
     """Score evaluated runs: print those named, or write results/runs.csv for the default run."""
     from moaplus.report.runs import run_rows, write_runs
 
-    the_plan = plan.load()
+    the_plan = _plan(options)
     if not options.run:
         write_runs(the_plan.runs.values(), plan.RUNS_TABLE)
     for folder in options.run:
@@ -120,14 +130,21 @@ def _table(options: argparse.Namespace) -> None:
     """Write results/table.md and results/metrics.json from results/runs.csv."""
     from moaplus.report.tables import write_table
 
-    write_table(plan.load())
+    write_table(_plan(options))
 
 
 def _study(options: argparse.Namespace) -> None:
     """Write the table of one study, from its trained and evaluated runs."""
     from moaplus.report.tables import write_study
 
-    write_study(plan.load().study(options.name))
+    write_study(_plan(options), options.name)
+
+
+def _environment(options: argparse.Namespace) -> None:
+    """Write results/environment.json: what made the results of the default studies."""
+    from moaplus.environment import write_environment
+
+    write_environment(plan.ENVIRONMENT, list(_plan(options).runs.values()), plan.results())
 
 
 def _simulate(options: argparse.Namespace) -> None:
@@ -143,14 +160,14 @@ def _probe(options: argparse.Namespace) -> None:
 
     if options.name not in PROBES:
         raise UserError(f"{options.name}: no probe; allowed: {', '.join(PROBES)}")
-    probe(options.name, plan.load())
+    probe(options.name, _plan(options))
 
 
 def _audit(options: argparse.Namespace) -> None:
     """Write results/audit.md and its figures."""
     from moaplus.report.audit.page import write_audit
 
-    write_audit(plan.load())
+    write_audit(_plan(options))
 
 
 def _figure(options: argparse.Namespace) -> None:
@@ -159,4 +176,4 @@ def _figure(options: argparse.Namespace) -> None:
 
     if options.name not in FIGURES:
         raise UserError(f"{options.name}: no figure; allowed: {', '.join(FIGURES)}")
-    write_figure(options.name, plan.load())
+    write_figure(options.name, _plan(options))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from moaplus.files import save_arrays
+from moaplus.history import LESS, NotFiniteError
 from moaplus.images import load_images, load_labels
 from moaplus.networks import SIDE, MixtureOfAutoencoders
 from moaplus.objectives import Outcome
@@ -28,6 +29,9 @@ def evaluate(run: Run, device: str = "cpu", threads: int = 1) -> None:
     expert that reconstructs them copies its input.
     `samples.npz` holds 20 test images, as many of each class: `originals` (m, 28, 28), `labels`
     (m,), `reconstructions` (M, m, 28, 28) and `concentrations` (m, M).
+
+    Raises:
+        UserError: if a file is missing, damaged or cannot be written, or something is not finite.
     """
     target = prepare_device(device, threads)
     mixture = load_model(run).to(target).eval()
@@ -39,6 +43,9 @@ def evaluate(run: Run, device: str = "cpu", threads: int = 1) -> None:
             arrays[f"{split}_{name}"] = values.numpy()
     noise = np.random.default_rng(0).random((NOISE_IMAGES, SIDE, SIDE), dtype=np.float32)
     arrays["noise_errors"] = _outcomes(mixture, torch.from_numpy(noise), target)["errors"].numpy()
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise NotFiniteError(f"{run.model}: {name} are not finite; {LESS}")
     _save_samples(run, mixture, images["test"], labels["test"], target)
     save_arrays(run.concentrations, **arrays)
 

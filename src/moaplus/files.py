@@ -1,9 +1,8 @@
 """Files that are either whole or absent, and the one kind of error a user is shown."""
 
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,30 +16,60 @@ class UserError(Exception):
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; give it the name `path` once the block has succeeded.
 
+    The content is on the disk before it gets its name, so that not even a power loss leaves half a
+    file under it. What a killed process left under a temporary name is swept.
+
     Raises:
         UserError: if the folder or the file cannot be written.
     """
     path = Path(path)
-    temporary = None
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-        os.close(handle)
-        temporary = Path(name)
+        _sweep(path)
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise UserError(
+            f"{path}: cannot be written: {error.strerror or error}; make room or mend the folder, "
+            "then run again"
+        ) from error
     finally:
-        if temporary is not None:
+        with suppress(OSError):  # of a folder that is missing or read-only: nothing is there
             temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _sweep(path: Path) -> None:
+    """Remove temporary files of `path` whose process has ended."""
+    for litter in path.parent.glob(f".{path.name}.*.partial*"):
+        try:
+            os.kill(int(litter.name.removeprefix(f".{path.name}.").split(".")[0]), 0)
+        except (ProcessLookupError, ValueError):
+            litter.unlink(missing_ok=True)
+        except PermissionError:  # another user's living process
+            pass
+
+
+def put_aside(path: Path, reason: object) -> UserError:
+    """Rename a damaged file, so that the next run makes it anew; return the error to raise."""
+    aside = path.with_name(path.name + ".aside")
+    try:
+        path.replace(aside)
+    except OSError:
+        return UserError(f"{path}: damaged ({_line(reason)}); delete it and run again")
+    return UserError(f"{path}: damaged ({_line(reason)}); put aside as {aside.name}: run again")
+
+
+def _line(reason: object) -> str:
+    return " ".join(str(reason).split())
+
+
+def save_text(path: Path, text: str) -> None:
+    """Write `text`, in UTF-8."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def save_arrays(path: Path, **arrays: np.ndarray) -> None:
@@ -49,16 +78,19 @@ def save_arrays(path: Path, **arrays: np.ndarray) -> None:
         np.savez_compressed(temporary, **arrays)
 
 
-def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read all arrays of an npz, refusing pickled objects.
+def load_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
+    """Read all arrays of an npz, refusing pickled objects; `names` are those it must hold.
 
     Raises:
-        UserError: if the file is missing, truncated or no such npz.
+        UserError: if the file is missing, or damaged: it is put aside then.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise UserError(f"{path}: missing; run snakemake to make it") from error
     except Exception as error:  # zipfile, zlib and numpy each raise their own
-        raise UserError(f"{path}: damaged ({error}); delete it and run again") from error
+        raise put_aside(path, error) from error
+    if missing := set(names) - set(arrays):
+        raise put_aside(path, f"it has no {', '.join(sorted(missing))}")
+    return arrays

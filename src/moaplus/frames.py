@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from moaplus.files import UserError, whole_file
+from moaplus.files import UserError, put_aside, whole_file
 
 
 def save_frame(path: Path, frame: pd.DataFrame) -> None:
@@ -21,9 +21,11 @@ def load_frame(path: Path, mend: str) -> pd.DataFrame:
         mend: what makes it anew, for the message.
 
     Raises:
-        UserError: if it is missing or damaged.
+        UserError: if it is missing; or damaged, then it is put aside.
     """
     try:
         return pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); {mend}") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); {mend}") from error
+    except ValueError as error:
+        raise put_aside(path, error) from error

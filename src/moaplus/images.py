@@ -8,10 +8,10 @@ from moaplus.plan import SPLITS, Selection
 
 def load_images(selection: Selection) -> dict[str, np.ndarray]:
     """Images of both splits, float32 (n, 28, 28), grey values in [0, 1]."""
-    arrays = load_arrays(selection.images_path)
+    arrays = load_arrays(selection.images_path, *SPLITS)
     return {split: arrays[split].astype(np.float32) / 255 for split in SPLITS}
 
 
 def load_labels(selection: Selection) -> dict[str, np.ndarray]:
     """Labels of both splits, uint8 (n,)."""
-    return load_arrays(selection.labels_path)
+    return load_arrays(selection.labels_path, *SPLITS)

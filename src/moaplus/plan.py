@@ -4,19 +4,16 @@ A run is one training. Its folder reads like its description, for example
 `models/mnist-0+1/cae/M2/moa_plus/seed3`, so the folder alone says what to train.
 """
 
-import math
+import functools
+import hashlib
+import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-import jsonschema
-import yaml
-
 from moaplus.files import UserError
-
-PARAMS = Path("params.yaml")
-SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "params.schema.yaml"
+from moaplus.params import PARAMS, read_params
 
 DATASETS = ("mnist", "fashion-mnist", "kmnist")
 N_CLASSES = 10
@@ -42,6 +39,8 @@ PROBES = RESULTS / "probes"
 PROBE_NAMES = ("identities", "bounds", "counterexamples", "gradients", "batches")
 GRADIENT_TIMES = BENCHMARKS / "gradients.csv"
 AUDIT = RESULTS / "audit.md"
+ENVIRONMENT = RESULTS / "environment.json"
+STUDIES = RESULTS / "studies"  # of the studies that a user names
 FIGURES = RESULTS / "figures"
 FIGURE_NAMES = ("reconstructions", "nmi", "loads", "clusters", "training", "objectives")
 AUDIT_FIGURE_NAMES = ("bounds", "along_training", "moa_plus_objectives", "batches", "simulation")
@@ -59,15 +58,28 @@ _MODULES = {
         "bounds",
         "objectives",
         "optimizer",
+        "tensors",
+        "history",
+        "checkpoints",
         "training",
     ),
-    "evaluate": ("images", "layers", "networks", "objectives", "training", "evaluation"),
+    "evaluate": (
+        "images",
+        "layers",
+        "networks",
+        "objectives",
+        "tensors",
+        "history",
+        "training",
+        "evaluation",
+    ),
     "reference": ("images", "references"),
-    "score": ("frames", "scores", "report/models", "report/runs"),
+    "environment": ("environment",),
+    "score": ("frames", "models", "scores", "report/runs"),
     "table": (
         "report/cells",
         "report/claims",
-        "report/models",
+        "models",
         "report/paper",
         "report/studies",
         "report/tables",
@@ -92,6 +104,16 @@ _MODULES = {
 def sources(step: str) -> list[str]:
     """The source files on which the result of a step of the workflow depends."""
     return [f"src/moaplus/{module}.py" for module in _MODULES[step]]
+
+
+@functools.cache
+def _train_digest() -> str:
+    """SHA-256 of the sources that training imports, as they are imported."""
+    package = Path(__file__).parent
+    content = hashlib.sha256()
+    for module in _MODULES["train"]:
+        content.update((package / f"{module}.py").read_bytes())
+    return content.hexdigest()
 
 
 def raw_files(dataset: str) -> list[Path]:
@@ -194,6 +216,27 @@ class Run:
         return self.folder / "samples.npz"
 
     @property
+    def checkpoint(self) -> Path:
+        """Where an interrupted training goes on; there only until the run is complete."""
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def failure(self) -> Path:
+        """Why the training failed, if it did; there only until it is tried again."""
+        return self.folder / "failed.json"
+
+    def failed(self) -> str | None:
+        """Why this very training failed, if it did and has no model."""
+        try:
+            record = json.loads(self.failure.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        if self.model.exists() or not isinstance(record, dict):
+            return None
+        reason = record.pop("reason", None)
+        return reason if record == self.origin() else None
+
+    @property
     def files(self) -> tuple[Path, Path, Path, Path]:
         """All that training and evaluation write."""
         return self.model, self.history, self.concentrations, self.samples
@@ -206,6 +249,10 @@ class Run:
     def settings(self) -> dict:
         """Everything that the model depends on, as plain values."""
         return {key: value for key, value in asdict(self).items() if key != "variant"}
+
+    def origin(self) -> dict:
+        """Settings, and a digest of the sources that train: what a model is known by."""
+        return json.loads(json.dumps({"settings": self.settings(), "sources": _train_digest()}))
 
 
 @dataclass(frozen=True)
@@ -240,12 +287,28 @@ class Study:
     @property
     def table(self) -> Path:
         """The study's own table, for studies that are not run by default."""
-        return RESULTS / "studies" / f"{self.name}.md"
+        return STUDIES / f"{self.name}.md"
 
     @property
     def runs_table(self) -> Path:
         """The rows behind the study's own table."""
         return self.table.with_suffix(".csv")
+
+    @property
+    def environment(self) -> Path:
+        """On what and by what the study's own table was made."""
+        return self.table.with_suffix(".json")
+
+
+def results() -> list[Path]:
+    """The results of the default studies, but for the record of what made them."""
+    figures = [
+        FIGURES / f"{name}.{suffix}"
+        for name in FIGURE_NAMES + AUDIT_FIGURE_NAMES
+        for suffix in ("png", "svg")
+    ]
+    probes = [PROBES / f"{name}.csv" for name in PROBE_NAMES]
+    return [RUNS_TABLE, TABLE, METRICS, SIMULATION, AUDIT, *probes, *figures]
 
 
 @dataclass(frozen=True)
@@ -255,6 +318,18 @@ class Plan:
     dataset: str
     studies: dict[str, Study]
     default: tuple[str, ...]
+    checkpoint_every: int  # epochs
+    failed: dict[str, str] = field(default_factory=dict)  # left out: folder -> why it failed
+
+    def without_failed(self) -> "Plan":
+        """The plan less the runs whose training failed."""
+        reasons = {folder: run.failed() for folder, run in self.known_runs.items()}
+        failed = {folder: reason for folder, reason in reasons.items() if reason}
+        studies = {
+            name: replace(study, runs=tuple(r for r in study.runs if str(r.folder) not in failed))
+            for name, study in self.studies.items()
+        }
+        return replace(self, studies=studies, failed=failed)
 
     @cached_property
     def runs(self) -> dict[str, Run]:
@@ -336,59 +411,24 @@ def load(path: Path = PARAMS) -> Plan:
     Raises:
         UserError: naming the key, its value and what is allowed.
     """
-    params = _read(path)
-    _check_schema(params, path)
+    params = read_params(path)
     studies = {name: _study(name, params, path) for name in params["studies"]}
     for name in params["default"]:
         if name not in studies:
             raise UserError(f"{path}: default: {name!r} is no study; allowed: {', '.join(studies)}")
-    return Plan(params["dataset"], studies, tuple(params["default"]))
-
-
-def _read(path: Path) -> object:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: not valid YAML: {reason}") from error
-
-
-def _check_schema(params: object, path: Path) -> None:
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    validator = jsonschema.Draft202012Validator(schema)
-    error = jsonschema.exceptions.best_match(validator.iter_errors(params))
-    if error is not None:
-        key = error.json_path.removeprefix("$").removeprefix(".") or "(top level)"
-        raise UserError(f"{path}: {key}: {error.message}{_allowed(error)}")
-
-
-def _allowed(error: jsonschema.ValidationError) -> str:
-    if error.validator == "additionalProperties":
-        return f"; allowed: {', '.join(error.schema.get('properties', {}))}"
-    rules = {
-        key: value
-        for key, value in error.schema.items()
-        if key not in ("items", "properties", "propertyNames", "required", "additionalProperties")
-    }
-    return f"; allowed: {rules}" if rules else ""
+    return Plan(
+        params["dataset"], studies, tuple(params["default"]), int(params["checkpoint_every"])
+    )
 
 
 def _study(name: str, params: dict, path: Path) -> Study:
     study = params["studies"][name]
     changes = study.get("train", {})
-    common = _training(params["train"], f"{path}: train")
-    changed = _training(params["train"] | changes, f"{path}: studies.{name}.train")
+    common, changed = _training(params["train"]), _training(params["train"] | changes)
     variant = "".join(
         f"-{key}={value}" for key, value in changes.items() if value != getattr(common, key)
     )
-    constants = {
-        objective: _finite(
-            params["objectives"].get(objective, {}), f"{path}: objectives.{objective}"
-        )
-        for objective in study["objectives"]
-    }
+    constants = {name: params["objectives"].get(name, {}) for name in study["objectives"]}
     runs = tuple(
         Run(
             selection,
@@ -431,15 +471,7 @@ def _selections(study: dict, params: dict) -> Iterator[Selection]:
         )
 
 
-def _training(settings: dict, where: str) -> Training:
+def _training(settings: dict) -> Training:
     """Settings with whole numbers written 8.0 as 8."""
     whole = {key: int(settings[key]) for key in ("epochs", "batch_size")}
-    return Training(**(_finite(settings, where) | whole))
-
-
-def _finite(values: dict, where: str) -> dict:
-    """Refuse .nan, which no JSON schema bound catches."""
-    for key, value in values.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise UserError(f"{where}.{key}: {value} is not allowed; allowed: above 0, finite")
-    return values
+    return Training(**(settings | whole))

@@ -12,7 +12,7 @@ import pandas as pd
 
 from moaplus.bounds import frobenius_bound, paper_bound, signed_loss
 from moaplus.concentrations import gram, minimax_weights
-from moaplus.files import load_arrays
+from moaplus.evaluated import load_concentrations
 from moaplus.frames import save_frame
 from moaplus.plan import GRADIENT_TIMES, PROBE_NAMES, Plan
 from moaplus.plan import PROBES as FOLDER
@@ -197,7 +197,7 @@ def batches(plan: Plan) -> pd.DataFrame:
     """Γ and the paper's bound of mini-batches against those of all images, after training."""
     rows = []
     for run in plan.probed_runs:
-        arrays = load_arrays(run.concentrations)
+        arrays = load_concentrations(run)
         P, e = (arrays[f"train_{name}"].astype(float) for name in ("concentrations", "errors"))
         gamma, E = gram(P), P.T @ e / len(P)
         for size in (size for size in BATCH_SIZES if size <= len(P)):

@@ -1,39 +1,47 @@
 """One run: from its description to `model.safetensors` and `history.csv`."""
 
-import csv
+import hashlib
 import json
 import math
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-import safetensors
-import safetensors.torch
+import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from moaplus.bounds import frobenius_bound, paper_bound, signed_loss
-from moaplus.files import UserError, whole_file
+from moaplus.checkpoints import Checkpoint
+from moaplus.files import UserError, put_aside, save_text
+from moaplus.history import LESS, EpochRecord, NotFiniteError, history_text
 from moaplus.images import load_images
+from moaplus.models import check_origin
 from moaplus.networks import MixtureOfAutoencoders
-from moaplus.objectives import OBJECTIVES, Outcome, guarded
+from moaplus.objectives import OBJECTIVES, Outcome
 from moaplus.optimizer import Adam, one_cycle
 from moaplus.plan import Run
+from moaplus.tensors import load_tensors, save_tensors
 
 
-def train(run: Run, device: str = "cpu", threads: int = 1) -> None:
+def train(
+    run: Run, device: str = "cpu", threads: int = 1, checkpoint_every: int | None = None
+) -> None:
     """Train `run` and write its model and history. Labels are never read.
+
+    A training that was interrupted goes on from its checkpoint, to the same bytes.
 
     Args:
         run: what to train.
         device: `cpu`, or `auto` for a GPU where there is one.
         threads: CPU threads of this process.
+        checkpoint_every: epochs from one checkpoint to the next; none without it.
 
     Raises:
-        UserError: if data are missing, a file cannot be written, or the objective is not finite.
+        UserError: if data are missing, a file cannot be written, or something is not finite; in
+            the last case the reason stays in the run's `failed.json`.
     """
     target = prepare_device(device, threads)
     images = torch.from_numpy(load_images(run.selection)["train"]).to(target)
@@ -41,9 +49,15 @@ def train(run: Run, device: str = "cpu", threads: int = 1) -> None:
         raise UserError(f"{run.folder}: {run.experts} experts for {len(images)} images")
     torch.manual_seed(run.seed)
     mixture = build(run).to(target)
-    history = list(_epochs(run, mixture, images))
-    _save_history(run.history, history)
-    _save_model(run, mixture)
+    try:
+        history = _history(run, mixture, images, checkpoint_every)
+        save_text(run.history, history)
+        _save_model(run, mixture, history)
+    except NotFiniteError as error:
+        save_text(run.failure, json.dumps(run.origin() | {"reason": str(error)}) + "\n")
+        raise
+    for path in (run.checkpoint, run.failure):
+        path.unlink(missing_ok=True)
 
 
 def prepare_device(device: str, threads: int) -> torch.device:
@@ -69,38 +83,61 @@ def load_model(run: Run) -> MixtureOfAutoencoders:
     """The run's trained mixture.
 
     Raises:
-        UserError: if the model is missing, damaged or of another shape.
+        UserError: if the model is missing; damaged or of other shapes or types, then it is put
+            aside; or made by other settings or sources.
     """
     mixture = build(run)
     try:
-        mixture.load_state_dict(safetensors.torch.load_file(run.model))
+        arrays, origin = load_tensors(run.model)
     except FileNotFoundError as error:
         raise UserError(f"{run.model}: missing; run `moaplus train {run.folder}`") from error
-    except (safetensors.SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{run.model}: damaged ({reason}); delete it and train again") from error
+    except (OSError, ValueError) as error:
+        raise put_aside(run.model, error) from error
+    weights = {name: torch.from_numpy(values) for name, values in arrays.items()}
+    if _kinds(weights) != _kinds(mixture.state_dict()):
+        raise put_aside(run.model, "names, shapes or types are not those of its network")
+    check_origin(run, origin)
+    mixture.load_state_dict(weights)
     return mixture
 
 
-def _epochs(run: Run, mixture: MixtureOfAutoencoders, images: Tensor) -> Iterator[dict]:
-    """Train epoch by epoch, yielding a row of the history for each."""
+def _kinds(weights: dict[str, Tensor]) -> dict[str, tuple]:
+    return {name: (tuple(value.shape), value.dtype) for name, value in weights.items()}
+
+
+def _history(
+    run: Run, mixture: MixtureOfAutoencoders, images: Tensor, checkpoint_every: int | None
+) -> str:
+    """Train epoch by epoch; return the content of `history.csv`."""
     training = run.training
-    batches = math.ceil(len(images) / training.batch_size)
-    total_steps = training.epochs * batches
+    steps = math.ceil(len(images) / training.batch_size)
     optimizer = Adam(mixture.parameters())
     order = torch.Generator().manual_seed(run.seed)
-    progress = tqdm(total=total_steps, desc=str(run.folder), disable=not sys.stderr.isatty())
-    for epoch in range(1, training.epochs + 1):
+    checkpoint = Checkpoint(run, images, mixture, optimizer, order)
+    rows = checkpoint.load()
+    progress = tqdm(
+        total=training.epochs * steps,
+        initial=len(rows) * steps,
+        desc=str(run.folder),
+        disable=not sys.stderr.isatty(),
+    )
+    for epoch in range(len(rows) + 1, training.epochs + 1):
         record = EpochRecord(run, epoch)
         shuffled = torch.randperm(len(images), generator=order).to(images.device)
-        for batch in shuffled.split(training.batch_size):
-            rate = one_cycle(optimizer.updates, total_steps, training.learning_rate)
-            record.add(*step(run, mixture, optimizer, images[batch], rate))
+        for number, batch in enumerate(shuffled.split(training.batch_size), start=1):
+            rate = one_cycle(optimizer.updates, training.epochs * steps, training.learning_rate)
+            try:
+                record.add(*step(run, mixture, optimizer, images[batch], rate))
+            except torch.linalg.LinAlgError as error:  # what LAPACK makes of NaN
+                record.check()
+                raise record.not_finite("Γ", number) from error
             progress.update()
-        row = record.row()
-        progress.write(_log_line(run, row), file=sys.stderr)
-        yield row
+        rows.append(record.row())
+        progress.write(_log_line(run, rows[-1]), file=sys.stderr)
+        if checkpoint_every and epoch % checkpoint_every == 0:
+            checkpoint.save(rows)
     progress.close()
+    return history_text(rows)
 
 
 def step(
@@ -117,73 +154,6 @@ def step(
     return outcome, objective.detach()
 
 
-class EpochRecord:
-    """What the batches of an epoch gave, taken while the weights move."""
-
-    def __init__(self, run: Run, epoch: int):
-        self.run, self.epoch = run, epoch
-        self.steps: dict[str, list[Tensor]] = {}
-
-    @torch.no_grad()
-    def add(self, outcome: Outcome, objective: Tensor) -> None:
-        """Add a batch."""
-        routed = outcome.errors.gather(1, outcome.concentrations.argmax(dim=1, keepdim=True))
-        step = {
-            "images": torch.tensor(len(outcome.images)),
-            "objective": objective,
-            "mixture_error": outcome.mixture_errors.mean(),
-            "routed_error": routed.mean(),
-            "load": outcome.concentrations.mean(dim=0),
-            "gram": outcome.gram,
-            "cross_errors": outcome.cross_errors,
-        }
-        for name, value in step.items():
-            self.steps.setdefault(name, []).append(value.detach())
-
-    def row(self) -> dict:
-        """The epoch's row of `history.csv`.
-
-        Raises:
-            UserError: if the objective or an error is not finite.
-        """
-        steps = {name: torch.stack(values).cpu().double() for name, values in self.steps.items()}
-        share = steps["images"] / steps["images"].sum()
-        row: dict = {"epoch": self.epoch, "steps": len(share)}
-        for name in ("objective", "mixture_error", "routed_error"):
-            row[name] = (share @ steps[name]).item()
-            if not math.isfinite(row[name]):
-                raise UserError(
-                    f"{self.run.folder}: {name} is not finite in epoch {self.epoch}; "
-                    "try a smaller train.learning_rate or a larger train.ridge"
-                )
-        row |= {f"load_{k}": load for k, load in enumerate((share @ steps["load"]).tolist())}
-        gram = torch.tensordot(share, steps["gram"], dims=1)
-        eigenvalues = torch.linalg.eigvalsh(gram).tolist()
-        row |= {f"eigenvalue_{k}": value for k, value in enumerate(eigenvalues)}
-        return row | _bounds(steps, self.run.training.ridge)
-
-
-def _bounds(steps: dict[str, Tensor], ridge: float) -> dict:
-    """The signed loss, its bounds and Γ over the steps of an epoch, as the objectives see them."""
-    eigenvalues = torch.linalg.eigvalsh(steps["gram"])
-    gamma, cross_errors = guarded(steps["gram"], ridge), steps["cross_errors"]
-    s = signed_loss(gamma, cross_errors)
-    paper, frobenius = paper_bound(gamma, cross_errors), frobenius_bound(gamma, cross_errors)
-    tolerance = 1 + 1e-9  # of rounding: the bounds are sharp
-    return {
-        "signed_loss": s.mean().item(),
-        "paper_bound": paper.mean().item(),
-        "frobenius_bound": frobenius.mean().item(),
-        "paper_ratio": (s.abs() / paper).mean().item(),
-        "frobenius_ratio": (s.abs() / frobenius).mean().item(),
-        "negative": (s < 0).sum().item(),
-        "paper_violations": (s.abs() > paper * tolerance).sum().item(),
-        "frobenius_violations": (s.abs() > frobenius * tolerance).sum().item(),
-        "guarded": (eigenvalues[:, 0] < ridge).sum().item(),
-        "condition": torch.linalg.cond(steps["gram"]).median().item(),
-    }
-
-
 def _log_line(run: Run, row: dict) -> str:
     return (
         f"epoch {row['epoch']}/{run.training.epochs}  objective {row['objective']:.5f}  "
@@ -191,32 +161,29 @@ def _log_line(run: Run, row: dict) -> str:
     )
 
 
-def _save_history(path: Path, rows: list[dict]) -> None:
-    with whole_file(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({k: f"{v:.9g}" if isinstance(v, float) else v for k, v in row.items()})
-
-
-def _save_model(run: Run, mixture: MixtureOfAutoencoders) -> None:
+def _save_model(run: Run, mixture: MixtureOfAutoencoders, history: str) -> None:
     """Write the weights last, with what made them: a run with a model is complete."""
+    weights = {name: value.cpu().numpy() for name, value in mixture.state_dict().items()}
+    for name, values in weights.items():
+        if not np.isfinite(values).all():
+            raise NotFiniteError(f"{run.folder}: {name} is not finite after the last step; {LESS}")
     device = next(mixture.parameters()).device
     origin = {
-        "settings": run.settings(),
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if device.type == "cuda" else _cpu_name(),
+        "threads": torch.get_num_threads(),
+        "history": hashlib.sha256(history.encode()).hexdigest(),
     }
-    weights = {name: value.cpu().contiguous() for name, value in mixture.state_dict().items()}
-    with whole_file(run.model) as temporary:
-        # One key: safetensors writes several in a random order.
-        metadata = {"origin": json.dumps(origin, sort_keys=True)}
-        safetensors.torch.save_file(weights, temporary, metadata)
+    save_tensors(run.model, weights, run.origin() | origin)
 
 
 def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    """Name, on Linux family and model, and the instructions that torch uses: all that rounds."""
+    facts: dict[str, str] = {}
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            key, _, value = line.partition(":")
+            facts.setdefault(key.strip(), value.strip())
+    name = facts.get("model name") or platform.processor() or platform.machine()
+    place = [f"{key} {facts[key]}" for key in ("cpu family", "model") if key in facts]
+    return ", ".join([name, *place, torch.backends.cpu.get_cpu_capability()])

@@ -12,7 +12,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure, FigureBase
 
-from moaplus.files import load_arrays, whole_file
+from moaplus.evaluated import load_concentrations, load_samples
+from moaplus.files import whole_file
 from moaplus.plan import FIGURE_NAMES, REFERENCES, Plan, Run
 from moaplus.plan import FIGURES as FOLDER
 from moaplus.report.cells import NAMES, images_in_words
@@ -53,9 +54,12 @@ def _configurations(plan: Plan) -> dict[str, list[Run]]:
     return groups
 
 
-def _first_seeds(runs: list[Run]) -> list[Run]:
+def first_seeds(runs: list[Run]) -> list[Run]:
     """The run of the first seed for each objective."""
-    return list({run.objective: run for run in reversed(runs)}.values())[::-1]
+    first: dict[str, Run] = {}
+    for run in runs:
+        first.setdefault(run.objective, run)
+    return list(first.values())
 
 
 def reconstructions(plan: Plan) -> Figure:
@@ -67,7 +71,7 @@ def reconstructions(plan: Plan) -> Figure:
         np.atleast_1d(figure.subfigures(len(selections), 1)), selections, strict=True
     ):
         runs = [run for run in pairs if run.selection == selection]
-        draw_reconstructions(part, _first_seeds(runs))
+        draw_reconstructions(part, first_seeds(runs))
         part.suptitle(selection.name)
     return figure
 
@@ -87,7 +91,7 @@ def draw_reconstructions(part: FigureBase, runs: list[Run]) -> None:
 def _reconstruction_rows(runs: list[Run]) -> list[tuple[str, np.ndarray, list[str]]]:
     rows = []
     for run in runs:
-        samples = load_arrays(run.samples)
+        samples = load_samples(run)
         chosen = np.linspace(0, len(samples["originals"]) - 1, SHOWN).round().astype(int)
         P = samples["concentrations"][chosen]
         experts = samples["reconstructions"][:, chosen]
@@ -159,7 +163,7 @@ def clusters(plan: Plan) -> Figure:
             if run is None:
                 axis.set_axis_off()
                 continue
-            arrays = load_arrays(run.concentrations)
+            arrays = load_concentrations(run)
             table = pd.crosstab(
                 arrays["train_concentrations"].argmax(axis=1) + 1,
                 arrays["train_labels"],

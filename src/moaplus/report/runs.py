@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from moaplus.evaluated import load_concentrations
 from moaplus.files import load_arrays
 from moaplus.frames import load_frame, save_frame
 from moaplus.images import load_labels
+from moaplus.models import read_header
 from moaplus.plan import REFERENCES, RUNS_TABLE, SPLITS, Reference, Run, Selection, references
-from moaplus.report.models import read_header
 from moaplus.scores import clustering_scores, dominance, load_entropy
 
 
@@ -43,7 +44,7 @@ def read_history(run: Run) -> pd.DataFrame:
 
 def run_rows(run: Run) -> list[dict]:
     """Scores of an evaluated run on each split; clusters are the argmax of its concentrations."""
-    arrays = load_arrays(run.concentrations)
+    arrays = load_concentrations(run)
     history = read_history(run)
     steps = history["steps"].sum()
     parameters = read_header(run).parameters

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
 from moaplus import plan as paths
-from moaplus.files import whole_file
-from moaplus.plan import Plan, Run, Study
-from moaplus.report.models import read_header
+from moaplus.environment import write_environment
+from moaplus.files import save_text
+from moaplus.models import read_header
+from moaplus.plan import Plan, Run
 from moaplus.report.paper import paper_sections
 from moaplus.report.runs import read_runs, write_runs
 from moaplus.report.studies import study_sections
@@ -26,26 +26,38 @@ clustering, and on the test images of the same classes."""
 def write_table(plan: Plan) -> None:
     """Write the table and the metrics of the default studies."""
     runs = read_runs()
-    parts = ["# Does MoA+ do what the paper claims?", INTRODUCTION]
+    parts = ["# Does MoA+ do what the paper claims?", INTRODUCTION, *_missing(plan)]
     for name in plan.default:
         sections = paper_sections if name == "paper" else study_sections
         parts += sections(plan.studies[name], runs)
     parts += _what_was_run(list(plan.runs.values()), plan.default)
-    _write(paths.TABLE, "\n\n".join(parts))
-    _write(paths.METRICS, json.dumps(metrics(runs), indent=2))
+    save_text(paths.TABLE, "\n\n".join(parts) + "\n")
+    save_text(paths.METRICS, json.dumps(metrics(runs), indent=2) + "\n")
 
 
-def write_study(study: Study) -> None:
-    """Write the rows and the table of one study, apart from the default ones."""
+def write_study(plan: Plan, name: str) -> None:
+    """Write rows and table of one study, apart from the default ones, and what made them."""
+    study = plan.study(name)
     write_runs(study.runs, study.runs_table)
     sections = study_sections(study, read_runs(study.runs_table))
-    parts = [f"# {study.name}", INTRODUCTION, *sections, *_what_was_run(study.runs, [study.name])]
-    _write(study.table, "\n\n".join(parts))
+    parts = [
+        f"# {name}",
+        INTRODUCTION,
+        *_missing(plan),
+        *sections,
+        *_what_was_run(study.runs, [name]),
+    ]
+    save_text(study.table, "\n\n".join(parts) + "\n")
+    write_environment(study.environment, study.runs, [study.table, study.runs_table])
 
 
-def _write(path: Path, text: str) -> None:
-    with whole_file(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+def _missing(plan: Plan) -> list[str]:
+    """Runs that are in no mean, since their training failed."""
+    if not plan.failed:
+        return []
+    lines = [f"- `{folder}`: {reason}" for folder, reason in plan.failed.items()]
+    head = f"**Failed, and in no mean below: {len(lines)}. Mind the column seeds.**"
+    return [head, "\n".join(lines)]
 
 
 def metrics(runs: pd.DataFrame) -> dict:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from moaplus.plan import AUDIT_FIGURE_NAMES, Plan
 from moaplus.report.audit.section import read_probe, read_simulation
 from moaplus.report.cells import NAMES
-from moaplus.report.figures import draw_reconstructions
+from moaplus.report.figures import draw_reconstructions, first_seeds
 from moaplus.report.runs import read_history
 
 
@@ -72,12 +72,10 @@ def along_training(plan: Plan) -> Figure:
 def moa_plus_objectives(plan: Plan) -> Figure:
     """Reconstructions by each MoA+ objective with M = 2, first selection and seed."""
     runs = [r for r in plan.runs.values() if r.experts == 2 and r.objective.startswith("moa_plus")]
-    first: dict[str, object] = {}
-    for run in runs:
-        first.setdefault(run.objective, run)
+    first = first_seeds(runs)
     figure = plt.figure(figsize=(9, 1 + 2.3 * len(first)), layout="constrained")
     if first:
-        draw_reconstructions(figure, list(first.values()))
+        draw_reconstructions(figure, first)
     return figure
 
 

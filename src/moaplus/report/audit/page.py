@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from moaplus import plan as paths
-from moaplus.files import whole_file
+from moaplus.files import save_text
 from moaplus.plan import Plan
 from moaplus.report.audit.clustering import balance, ceilings
 from moaplus.report.audit.figures import AUDIT_FIGURES
@@ -49,5 +49,4 @@ def write_audit(plan: Plan) -> None:
             f"*Outcome:* {section.outcome}",
             *section.body,
         ]
-    with whole_file(paths.AUDIT) as temporary:
-        temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    save_text(paths.AUDIT, "\n\n".join(parts) + "\n")
