@@ -1,10 +1,25 @@
 # The DAG: raw data -> selections -> runs -> concentrations -> runs.csv -> table and figures.
 # Paths, parameters and their validation live in src/moaplus/plan.py.
+import os
+import sys
+
+# The sources beside this file, whichever checkout the environment was made in.
+SOURCES = os.path.join(workflow.basedir, "src")
+os.environ.update(PYTHONPATH=SOURCES)
+sys.path.insert(0, SOURCES)
+
 from moaplus import plan
+from moaplus.distrust import distrust
 from moaplus.files import UserError
 
+# snakemake --config partial=true: without the runs whose training failed; the tables name them.
+PARTIAL = "--partial" if config.get("partial") else ""
+
 try:
-    PLAN = plan.load()
+    PLAN = plan.load().without_failed() if PARTIAL else plan.load()
+    if workflow.is_main_process:
+        for line in distrust(PLAN):
+            print(line, file=sys.stderr)
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -41,21 +56,13 @@ rule all:
         # Named here, not only as inputs of others, so that a deleted file is made again.
         RUN_FILES,
         REFERENCE_FILES,
-        plan.RUNS_TABLE,
-        plan.TABLE,
-        plan.METRICS,
-        plan.SIMULATION,
-        [plan.PROBES / f"{name}.csv" for name in plan.PROBE_NAMES],
-        plan.AUDIT,
-        expand(
-            f"{plan.FIGURES}/{{name}}.{{suffix}}",
-            name=plan.FIGURE_NAMES + plan.AUDIT_FIGURE_NAMES,
-            suffix=["png", "svg"],
-        ),
+        plan.results(),
+        plan.ENVIRONMENT,
 
 
 rule data:
     input:
+        plan.raw_files(PLAN.dataset),
         [path for s in PLAN.default_selections for path in (s.images_path, s.labels_path)],
 
 

@@ -9,7 +9,7 @@ rule simulate:
         "../../environment.yml"
     threads: 1
     shell:
-        "moaplus simulate > {log} 2>&1"
+        "moaplus simulate > {log:q} 2>&1"
 
 
 rule probe:
@@ -23,8 +23,10 @@ rule probe:
     conda:
         "../../environment.yml"
     threads: 1
+    params:
+        partial=PARTIAL,
     shell:
-        "moaplus probe {wildcards.probe} > {log} 2>&1"
+        "moaplus {params.partial} probe {wildcards.probe:q} > {log:q} 2>&1"
 
 
 rule audit:
@@ -50,6 +52,7 @@ rule audit:
     conda:
         "../../environment.yml"
     params:
+        partial=PARTIAL,
         studies=PLAN.default,
     shell:
-        "moaplus audit > {log} 2>&1"
+        "moaplus {params.partial} audit > {log:q} 2>&1"

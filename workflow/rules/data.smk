@@ -2,7 +2,8 @@ rule fetch:
     input:
         ancient(plan.sources("fetch")),
     output:
-        plan.raw_files(PLAN.dataset),
+        # Files that are there and right are kept when another is missing.
+        [update(path) for path in plan.raw_files(PLAN.dataset)],
     log:
         f"logs/data/{PLAN.dataset}.log",
     conda:
@@ -10,7 +11,7 @@ rule fetch:
     params:
         dataset=PLAN.dataset,
     shell:
-        "moaplus data {params.dataset} > {log} 2>&1"
+        "moaplus data {params.dataset:q} > {log:q} 2>&1"
 
 
 rule select:
@@ -25,4 +26,4 @@ rule select:
     conda:
         "../../environment.yml"
     shell:
-        "moaplus select {wildcards.selection} > {log} 2>&1"
+        "moaplus select {wildcards.selection:q} > {log:q} 2>&1"

@@ -22,8 +22,8 @@ for runs in PLAN.groups:
             folders=[str(run.folder) for run in runs],
             device=config.get("device", "cpu"),
         shell:
-            "moaplus evaluate {params.folders} --device {params.device} --threads {threads}"
-            " > {log} 2>&1"
+            "moaplus evaluate {params.folders:q} --device {params.device:q} --threads {threads}"
+            " > {log:q} 2>&1"
 
 
 rule reference:
@@ -45,7 +45,7 @@ rule reference:
             f"{plan.MODELS}/{wildcards.selection}/references/M{wildcards.experts}/clusters.npz"
         ].seeds,
     shell:
-        "moaplus reference {output} > {log} 2>&1"
+        "moaplus reference {output:q} > {log:q} 2>&1"
 
 
 rule score:
@@ -61,8 +61,10 @@ rule score:
         "logs/score.log",
     conda:
         "../../environment.yml"
+    params:
+        partial=PARTIAL,
     shell:
-        "moaplus score > {log} 2>&1"
+        "moaplus {params.partial} score > {log:q} 2>&1"
 
 
 # The table of a study that is not run by default: snakemake --cores all results/studies/NAME.md
@@ -73,11 +75,14 @@ rule study:
         plan.sources("score"),
         plan.sources("table"),
     output:
-        plan.RESULTS / "studies" / "{study}.md",
-        plan.RESULTS / "studies" / "{study}.csv",
+        plan.STUDIES / "{study}.md",
+        plan.STUDIES / "{study}.csv",
+        plan.STUDIES / "{study}.json",
     log:
         "logs/studies/{study}.log",
     conda:
         "../../environment.yml"
+    params:
+        partial=PARTIAL,
     shell:
-        "moaplus study {wildcards.study} > {log} 2>&1"
+        "moaplus {params.partial} study {wildcards.study:q} > {log:q} 2>&1"

@@ -11,9 +11,10 @@ rule table:
     conda:
         "../../environment.yml"
     params:
+        partial=PARTIAL,
         studies=PLAN.default,
     shell:
-        "moaplus table > {log} 2>&1"
+        "moaplus {params.partial} table > {log:q} 2>&1"
 
 
 rule figure:
@@ -33,6 +34,23 @@ rule figure:
     conda:
         "../../environment.yml"
     params:
+        partial=PARTIAL,
         studies=PLAN.default,
     shell:
-        "moaplus figure {wildcards.figure} > {log} 2>&1"
+        "moaplus {params.partial} figure {wildcards.figure:q} > {log:q} 2>&1"
+
+
+rule environment:
+    input:
+        plan.results(),
+        plan.sources("environment"),
+    output:
+        plan.ENVIRONMENT,
+    log:
+        "logs/environment.log",
+    conda:
+        "../../environment.yml"
+    params:
+        partial=PARTIAL,
+    shell:
+        "moaplus {params.partial} environment > {log:q} 2>&1"

@@ -20,4 +20,5 @@ rule train:
         settings=lambda wildcards: PLAN.run(f"{plan.MODELS}/{wildcards.run}").settings(),
         device=config.get("device", "cpu"),
     shell:
-        "moaplus train {params.folder} --device {params.device} --threads {threads} > {log} 2>&1"
+        "moaplus train {params.folder:q} --device {params.device:q} --threads {threads}"
+        " > {log:q} 2>&1"
