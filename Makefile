@@ -2,19 +2,38 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: reproduce test bench environment constraints
+.PHONY: reproduce pull agree test bench faults agreement environment constraints
 
 reproduce: environment
 	snakemake --cores all
 	dvc commit --quiet --force  # so that DVC knows what Snakemake made
 	@echo "Read results/table.md"
 
+# Data and models from DVC's remote, instead of making them.
+pull: environment
+	dvc pull
+	$(AGREE)
+
+# After dvc checkout: tells Snakemake that what DVC says is up to date is so.
+agree: environment
+	$(AGREE)
+
+define AGREE
+dvc status
+@dvc status --quiet  # ends here if anything differs from dvc.lock
+snakemake --cores 1 --quiet all --touch --forceall
+endef
+
 test: environment
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow
 	snakemake --lint
-	pytest
+	pytest --numprocesses 2 --dist loadfile
+
+# What the two tools do of each other's work, and what breaks, as tables; the tests run short forms.
+agreement faults: environment
+	python tests/$@.py
 
 bench: environment
 	python tests/benchmark.py
