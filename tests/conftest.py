@@ -1,9 +1,12 @@
 """Real MNIST, and a folder in which the whole workflow can run with the study `smoke`."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,10 +45,26 @@ def make_workspace(folder: Path, raw: Path | None) -> Path:
     return folder
 
 
+class PlainDumper(yaml.SafeDumper):
+    """Values that stand in two places are written twice, as params.yaml takes no anchors."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
 def write_params(folder: Path, **changes: object) -> None:
     """The project's params.yaml with some top-level keys changed."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    (folder / "params.yaml").write_text(yaml.safe_dump(params | changes), encoding="utf-8")
+    text = yaml.dump(params | changes, Dumper=PlainDumper)
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+
+
+def change_params(folder: Path, change: Callable[[dict], object]) -> None:
+    """Change params.yaml as a user would in an editor."""
+    path = folder / "params.yaml"
+    params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    change(params)
+    path.write_text(yaml.dump(params, Dumper=PlainDumper), encoding="utf-8")
 
 
 @pytest.fixture
@@ -66,13 +85,26 @@ def smoke_run(workspace: Path) -> plan.Run:
     return run
 
 
-def call(folder: Path, *command: str, ok: bool = True) -> str:
-    """Run a command in `folder` with the tests' own environment; return all that it printed."""
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, mnist) -> Path:
+    """A workspace in which the smoke study has run once."""
+    folder = make_workspace(tmp_path_factory.mktemp("finished") / "workspace", mnist)
+    call(folder, "snakemake", "--cores", "2", "--quiet")
+    return folder
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, with the tests' own tools first."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PATH": path}
+
+
+def call(folder: Path, *command: str, ok: bool = True) -> str:
+    """Run a command in `folder` with the tests' own tools; return all that it printed."""
     done = subprocess.run(
         command,
         cwd=folder,
-        env=os.environ | {"PATH": path},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -80,3 +112,17 @@ def call(folder: Path, *command: str, ok: bool = True) -> str:
     )
     assert (done.returncode == 0) == ok, done.stdout
     return done.stdout
+
+
+def jobs(output: str) -> Counter[str]:
+    """The jobs of each rule in the tables that Snakemake prints when it starts."""
+    counted: Counter[str] = Counter()
+    for name, count in re.findall(r"^(?:> )?(\S.*?)  +(\d+)$", output, re.M):
+        if name not in ("all", "data", "models", "total"):  # nothing is run for them
+            counted[name.split()[0]] += int(count)
+    return counted
+
+
+def planned_jobs(folder: Path, *options: str) -> Counter[str]:
+    """The jobs of each rule that `snakemake -n` would run; it prints their table twice."""
+    return jobs(call(folder, "snakemake", "-n", *options).partition("\ntotal")[0])

@@ -1,5 +1,9 @@
 """The real DAG on real MNIST, study `smoke`: what a user sees and what is run again."""
 
+import getpass
+import hashlib
+import json
+import platform
 import re
 import shutil
 from pathlib import Path
@@ -7,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, call, make_workspace, write_params
+from conftest import ROOT, call, make_workspace, planned_jobs, write_params
 
 from moaplus import plan
 from moaplus.report import figures
@@ -15,28 +19,10 @@ from moaplus.report import figures
 SEED1 = "models/mnist-0+1-n400/cae-epochs=1/M2/moa/seed1"
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory, mnist) -> Path:
-    """A workspace in which the smoke study has run once."""
-    folder = make_workspace(tmp_path_factory.mktemp("finished") / "workspace", mnist)
-    call(folder, "snakemake", "--cores", "2", "--quiet")
-    return folder
-
-
 @pytest.fixture
 def done(finished, tmp_path) -> Path:
     """A copy of the finished workspace, times and Snakemake's records included."""
     return shutil.copytree(finished, tmp_path / "workspace", symlinks=True)
-
-
-def planned_jobs(folder: Path, *options: str) -> dict[str, int]:
-    """How many jobs of each rule `snakemake -n` would run."""
-    output = call(folder, "snakemake", "-n", *options)
-    return {
-        name.split()[0]: int(count)
-        for name, count in re.findall(r"^(\S.*?)  +(\d+)$", output, re.M)
-        if name not in ("job", "total")
-    }
 
 
 def test_the_whole_workflow_and_then_nothing(finished):
@@ -51,7 +37,20 @@ def test_the_whole_workflow_and_then_nothing(finished):
     for name in figures.FIGURES:
         for suffix in ("png", "svg"):
             assert (finished / f"results/figures/{name}.{suffix}").stat().st_size > 5000
-    assert planned_jobs(finished) == {}
+    assert not planned_jobs(finished)
+
+
+def test_environment_json_tells_what_made_each_result_and_nothing_of_the_user(finished):
+    text = (finished / "results/environment.json").read_text(encoding="utf-8")
+    record = json.loads(text)
+    assert sum(record["trainings"].values()) == 8
+    assert all("threads: 1" in made_on for made_on in record["trainings"])
+    assert {"torch", "numpy", "scikit-learn", "snakemake"} <= set(record["packages"])
+    assert record["commit"].startswith("unknown")  # the workspace is no repository
+    for name, sha256 in record["results"].items():
+        assert hashlib.sha256((finished / name).read_bytes()).hexdigest() == sha256
+    for personal in (str(finished), str(Path.home()), platform.node(), getpass.getuser() + "@"):
+        assert personal not in text
 
 
 def _documented_columns() -> list[str]:
@@ -69,7 +68,7 @@ def test_a_deleted_run_is_trained_again_alone_with_the_same_bytes(done):
     call(done, "snakemake", "--cores", "2", "--quiet")
     assert (done / SEED1 / "model.safetensors").read_bytes() == before
     assert _without_run_time(done / "results/table.md") == re.sub("- Run time: .*", "", table)
-    assert planned_jobs(done) == {}
+    assert not planned_jobs(done)
 
 
 def _without_run_time(path: Path) -> str:
@@ -92,7 +91,7 @@ def test_a_changed_value_reruns_just_the_runs_that_it_touches(done):
 def test_a_source_file_reruns_the_steps_that_use_it(done):
     with (done / "src/moaplus/report/figures.py").open("a") as file:
         file.write("# changed\n")
-    assert set(planned_jobs(done)) == {"all", "figure"}
+    assert set(planned_jobs(done)) == {"figure", "environment"}
     with (done / "src/moaplus/objectives.py").open("a") as file:
         file.write("# changed\n")
     assert planned_jobs(done)["train"] == 8
@@ -109,7 +108,7 @@ def test_the_table_of_a_study_that_the_user_names(done):
     rows = pd.read_csv(done / "results/studies/extra.csv")
     assert set(rows["seed"]) == {1, 2}
     assert "4 trainings (extra;" in (done / target).read_text(encoding="utf-8")
-    assert planned_jobs(done) == {}
+    assert not planned_jobs(done)
 
 
 def test_html_report(done):
@@ -151,7 +150,7 @@ def test_dvc_runs_the_stages_and_then_has_nothing_to_do(done):
     assert "Data and pipelines are up to date" in call(done, "dvc", "status")
     assert "mixture_error" in call(done, "dvc", "metrics", "show")
     assert "file://" in call(done, "dvc", "plots", "show")
-    assert planned_jobs(done) == {}
+    assert not planned_jobs(done)
 
 
 def test_dvc_depends_on_the_same_sources_as_snakemake():
@@ -162,6 +161,6 @@ def test_dvc_depends_on_the_same_sources_as_snakemake():
     }.items():
         expected = {source for step in steps for source in plan.sources(step)}
         assert {dep for dep in stages[stage]["deps"] if dep.startswith("src")} == expected
-    for step in ("score", "table", "figure", "simulate", "probe", "audit"):
+    for step in ("score", "table", "figure", "simulate", "probe", "audit", "environment"):
         for source in plan.sources(step):
             assert any(source.startswith(dep) for dep in stages["results"]["deps"])

