@@ -45,9 +45,12 @@ def test_environment_json_tells_what_made_each_result_and_nothing_of_the_user(fi
     record = json.loads(text)
     assert sum(record["trainings"].values()) == 8
     assert all("threads: 1" in made_on for made_on in record["trainings"])
-    assert {"torch", "numpy", "scikit-learn", "snakemake"} <= set(record["packages"])
-    assert record["commit"].startswith("unknown")  # the workspace is no repository
-    for name, sha256 in record["results"].items():
+    (made,) = record["results"]
+    assert {"torch", "numpy", "scikit-learn", "snakemake"} <= set(made["packages"])
+    assert made["commit"].startswith("unknown")  # the workspace is no repository
+    assert made["threads"] == 1
+    assert set(made["sha256"]) == {path.as_posix() for path in plan.results()}
+    for name, sha256 in made["sha256"].items():
         assert hashlib.sha256((finished / name).read_bytes()).hexdigest() == sha256
     for personal in (str(finished), str(Path.home()), platform.node(), getpass.getuser() + "@"):
         assert personal not in text

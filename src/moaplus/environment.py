@@ -8,8 +8,11 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from threadpoolctl import threadpool_info
+
 from moaplus import plan as paths
-from moaplus.files import save_text
+from moaplus.files import put_aside, save_text
+from moaplus.machine import processor
 from moaplus.models import read_header
 from moaplus.plan import Run
 
@@ -17,43 +20,86 @@ PACKAGES = (
     "torch", "numpy", "scipy", "scikit-learn", "pandas", "safetensors", "matplotlib", "seaborn",
     "snakemake", "dvc",
 )  # fmt: skip
+DAMAGED = (OSError, ValueError, LookupError, TypeError)  # what reading a record raises then
 
 
 def write_environment(path: Path, runs: Sequence[Run], results: Iterable[Path]) -> None:
-    """Record what made `results`, and the SHA-256 of each.
+    """Record what made each of `results`, and its SHA-256.
+
+    A result that an earlier record holds with the same SHA-256 stays with what made it then.
 
     Raises:
-        UserError: if a model is missing or damaged, or the file cannot be written.
+        UserError: if a model or the earlier record is damaged, a model is missing, or the file
+            cannot be written.
     """
     trained: dict[str, int] = {}
     for run in runs:
         made_on = read_header(run).made_on
         trained[made_on] = trained.get(made_on, 0) + 1
-    record = {
+    try:
+        before = _made(path)
+    except FileNotFoundError:
+        before = []
+    except DAMAGED as error:
+        raise put_aside(path, error) from error
+    now = {result.as_posix(): _sha256(result) for result in sorted(results)}
+    made = [*_kept(before, now), _present() | {"sha256": now}]
+    save_text(path, json.dumps({"trainings": trained, "results": made}, indent=2) + "\n")
+
+
+def _kept(before: list[dict], now: dict[str, str]) -> list[dict]:
+    """What of an earlier record still holds; its results are taken out of `now`."""
+    present, kept = _present(), []
+    for group in before:
+        if {key: value for key, value in group.items() if key != "sha256"} != present:
+            same = {name for name, sha256 in group["sha256"].items() if now.get(name) == sha256}
+            kept.append(group | {"sha256": {name: now.pop(name) for name in sorted(same)}})
+    return [group for group in kept if group["sha256"]]
+
+
+def _present() -> dict:
+    """Commit, machine and versions of now."""
+    return {
         "commit": _commit(),
-        "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
+        "processor": processor(),
+        "threads": max(pool["num_threads"] for pool in threadpool_info()),
+        "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
-        "trainings": trained,
-        "results": {result.as_posix(): _sha256(result) for result in sorted(results)},
     }
-    save_text(path, json.dumps(record, indent=2) + "\n")
+
+
+def _made(record: Path) -> list[dict]:
+    """What made which results, as a record has it.
+
+    Raises:
+        FileNotFoundError: if there is no record.
+        one of `DAMAGED`: if it is damaged.
+    """
+    groups = json.loads(record.read_text(encoding="utf-8"))["results"]
+    if not all(isinstance(group["sha256"], dict) for group in groups):
+        raise ValueError("sha256 is no mapping")
+    return groups
 
 
 def changed_results() -> list[tuple[Path, str]]:
-    """Results that are not as their records say, and damaged records, each with what is wrong."""
+    """Results that are not as their records say, and damaged records, each with what is wrong.
+
+    A run that was interrupted between a result and its record leaves a result of this kind too.
+    """
     changed = []
     for record in [paths.ENVIRONMENT, *sorted(paths.STUDIES.glob("*.json"))]:
         try:
-            results = json.loads(record.read_text(encoding="utf-8"))["results"].items()
+            groups = _made(record)
         except FileNotFoundError:
             continue
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+        except DAMAGED as error:
             changed.append((record, str(error)))
             continue
         changed += [
-            (Path(name), f"not what {record} recorded")
-            for name, sha256 in results
+            (Path(name), f"not what {record} recorded, or of a run that was interrupted")
+            for group in groups
+            for name, sha256 in group["sha256"].items()
             if Path(name).exists() and _sha256(Path(name)) != sha256
         ]
     return changed

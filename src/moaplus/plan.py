@@ -61,6 +61,7 @@ _MODULES = {
         "tensors",
         "history",
         "checkpoints",
+        "machine",
         "training",
     ),
     "evaluate": (
@@ -74,7 +75,7 @@ _MODULES = {
         "evaluation",
     ),
     "reference": ("images", "references"),
-    "environment": ("environment",),
+    "environment": ("environment", "machine"),
     "score": ("frames", "models", "scores", "report/runs"),
     "table": (
         "report/cells",

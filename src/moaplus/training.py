@@ -4,10 +4,7 @@ import hashlib
 import json
 import math
 import os
-import platform
 import sys
-from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +15,7 @@ from moaplus.checkpoints import Checkpoint
 from moaplus.files import UserError, put_aside, save_text
 from moaplus.history import LESS, EpochRecord, NotFiniteError, history_text
 from moaplus.images import load_images
+from moaplus.machine import processor
 from moaplus.models import check_origin
 from moaplus.networks import MixtureOfAutoencoders
 from moaplus.objectives import OBJECTIVES, Outcome
@@ -168,22 +166,11 @@ def _save_model(run: Run, mixture: MixtureOfAutoencoders, history: str) -> None:
         if not np.isfinite(values).all():
             raise NotFiniteError(f"{run.folder}: {name} is not finite after the last step; {LESS}")
     device = next(mixture.parameters()).device
+    cpu = f"{processor()}, {torch.backends.cpu.get_cpu_capability()}"
     origin = {
         "torch": torch.__version__,
-        "device": torch.cuda.get_device_name() if device.type == "cuda" else _cpu_name(),
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else cpu,
         "threads": torch.get_num_threads(),
         "history": hashlib.sha256(history.encode()).hexdigest(),
     }
     save_tensors(run.model, weights, run.origin() | origin)
-
-
-def _cpu_name() -> str:
-    """Name, on Linux family and model, and the instructions that torch uses: all that rounds."""
-    facts: dict[str, str] = {}
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            key, _, value = line.partition(":")
-            facts.setdefault(key.strip(), value.strip())
-    name = facts.get("model name") or platform.processor() or platform.machine()
-    place = [f"{key} {facts[key]}" for key in ("cpu family", "model") if key in facts]
-    return ", ".join([name, *place, torch.backends.cpu.get_cpu_capability()])

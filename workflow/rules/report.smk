@@ -45,7 +45,8 @@ rule environment:
         plan.results(),
         plan.sources("environment"),
     output:
-        plan.ENVIRONMENT,
+        # A result that is as it was stays with what made it.
+        update(plan.ENVIRONMENT),
     log:
         "logs/environment.log",
     conda:
