@@ -288,25 +288,25 @@ STEPS = {  # where it writes, what it makes, the target that needs it
 def full_disks(lab: Lab, steps: tuple[str, ...] = tuple(STEPS)) -> Iterator[dict]:
     """A file system that has no room left, where one step writes."""
     for step in steps:
-        folder = lab.copy()
-        place, made, target = STEPS[step]
-        unlink(folder / place, made)
-        room = used(folder / place) + (20 << 10)
-        said = in_namespace(folder, place, f"mount -t tmpfs -o size={room} tmpfs {place}", target)
-        survived = lab.survived(folder, said, "No space left")
-        yield row(f"disk full: {step}", [survived], message(said, "No space left"))
+        mount, words = "mount -t tmpfs -o size={room} tmpfs {place}", "No space left"
+        yield mounted(lab, step, f"disk full: {step}", mount, words)
 
 
 def unwritable_folders(lab: Lab, steps: tuple[str, ...] = tuple(STEPS)) -> Iterator[dict]:
     """A read-only file system where one step writes."""
     for step in steps:
-        folder = lab.copy()
-        place, made, target = STEPS[step]
-        unlink(folder / place, made)
-        mount = f"mount --bind {place} {place} && mount -o remount,bind,ro {place}"
-        said = in_namespace(folder, place, mount, target)
-        survived = lab.survived(folder, said, f"{place}: read-only")
-        yield row(f"read-only folder: {step}", [survived], message(said, "read-only"))
+        mount = "mount --bind {place} {place} && mount -o remount,bind,ro {place}"
+        yield mounted(lab, step, f"read-only folder: {step}", mount, "read-only")
+
+
+def mounted(lab: Lab, step: str, fault: str, mount: str, words: str) -> dict:
+    """What Snakemake says, and these `words`, where something is mounted in a step's way."""
+    folder = lab.copy()
+    place, made, target = STEPS[step]
+    unlink(folder / place, made)
+    room = used(folder / place) + (20 << 10)
+    said = in_namespace(folder, place, mount.format(place=place, room=room), target)
+    return row(fault, [lab.survived(folder, said, place, words)], message(said, words))
 
 
 def unlink(place: Path, made: str) -> None:

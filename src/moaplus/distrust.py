@@ -16,7 +16,7 @@ from moaplus.environment import changed_results
 from moaplus.files import UserError, load_arrays, put_aside
 from moaplus.models import foreign
 from moaplus.plan import Plan, Run
-from moaplus.tensors import load_tensors, read_origin
+from moaplus.tensors import load_tensors
 
 LOCKS = Path(".snakemake/locks")
 
@@ -38,9 +38,7 @@ def distrust(plan: Plan) -> list[str]:
     _check_writable()
     lines = [str(put_aside(path, reason)) for path, reason in _damaged(plan)]
     lines += _damaged_arrays(plan)
-    for run in plan.known_runs.values():
-        if run.model.exists() and foreign(run, read_origin(run.model)[0]):
-            os.utime(run.model, (1, 1))
+    lines += [line for run in plan.known_runs.values() for line in _distrust_run(run)]
     return lines + _bring_to_present(_files())
 
 
@@ -55,8 +53,6 @@ def _damaged(plan: Plan) -> Iterator[tuple[Path, str]]:
     for path, md5 in zip(paths.raw_files(plan.dataset), MD5[plan.dataset], strict=True):
         if path.exists() and md5_of(path) != md5:
             yield path, "wrong or truncated"
-    for run in plan.known_runs.values():
-        yield from _damaged_run(run)
     yield from changed_results()
 
 
@@ -73,18 +69,21 @@ def _damaged_arrays(plan: Plan) -> Iterator[str]:
                 yield str(error)
 
 
-def _damaged_run(run: Run) -> Iterator[tuple[Path, str]]:
+def _distrust_run(run: Run) -> list[str]:
+    """Put aside a damaged model or history; make a model of something else the oldest of files."""
     try:
         _, origin = load_tensors(run.model)
     except FileNotFoundError:
-        return
+        return []
     except (OSError, ValueError) as error:
-        yield run.model, str(error)
-        return
+        return [str(put_aside(run.model, error))]
+    if foreign(run, origin):
+        os.utime(run.model, (1, 1))
     if run.history.exists():
         digest = hashlib.sha256(run.history.read_bytes()).hexdigest()
         if digest != origin.get("history"):
-            yield run.history, "not what its training wrote"
+            return [str(put_aside(run.history, "not what its training wrote"))]
+    return []
 
 
 def _files() -> Iterator[Path]:
