@@ -77,7 +77,9 @@ def write(content: bytes):
 
 
 @pytest.mark.parametrize(
-    "body", [None, b"<html>Sign in</html>", gzip.compress(b"wrong"), gzip.compress(b"x" * 999)[:40]]
+    "body",
+    [None, b"<html>Sign in</html>", gzip.compress(b"wrong"), gzip.compress(b"x" * 999)[:40]],
+    ids=["no file", "HTML", "wrong content", "half a file"],
 )
 def test_when_every_source_fails_each_is_named_and_nothing_is_left(server, no_npm, body):
     server[f"{IMAGES.name}.gz"] = body
