@@ -1,8 +1,10 @@
 """Wrong and hostile input: accepted and run, or refused in one line; never a traceback."""
 
 import copy
+import functools
 import io
 import itertools
+import operator
 import struct
 import tarfile
 
@@ -18,12 +20,13 @@ from moaplus import fetch, plan, training
 from moaplus.cli import main
 from moaplus.evaluation import evaluate
 from moaplus.files import UserError, load_arrays, save_arrays
-from moaplus.history import NotFiniteError
 from moaplus.images import load_images
 from moaplus.models import read_header
+from moaplus.params import SCHEMA as SCHEMA_FILE
 from moaplus.tensors import load_tensors, save_tensors
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+SCHEMA = yaml.safe_load(SCHEMA_FILE.read_text(encoding="utf-8"))
 FUZZ = settings(
     max_examples=300,
     deadline=None,
@@ -38,6 +41,71 @@ SHELL = [
     "../../x",
     "a\nb",
 ]
+
+
+SMALL = {  # so that whatever is accepted can also be run
+    "epochs": 2, "images": 40, "experts": 4, "channels": 5, "latent": 5, "batch_size": 60,
+}  # fmt: skip
+
+
+def small(schema: object, key: str = "") -> object:
+    """A part of the schema with smaller maxima, its references replaced by what they name."""
+    if isinstance(schema, list):
+        return [small(part, key) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return small(SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")], key)
+    if "allOf" in schema:
+        return functools.reduce(operator.or_, small(schema["allOf"], key))
+    cap = {"maximum": SMALL[key]} if key in SMALL and "maximum" in schema else {}
+    parts = {k: small(part, key if k in ("items", "oneOf") else k) for k, part in schema.items()}
+    return parts | cap
+
+
+def allowed(schema: dict) -> st.SearchStrategy:
+    """Values that a small schema allows, by the keywords that params.schema.yaml uses."""
+    if "$ref" in schema:
+        return allowed(SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")])
+    if "allOf" in schema:
+        parts = [
+            SCHEMA["$defs"]["train"],
+            *(part for part in schema["allOf"] if "$ref" not in part),
+        ]
+        return allowed({key: value for part in parts for key, value in part.items()})
+    if "oneOf" in schema:
+        return st.one_of(*map(allowed, schema["oneOf"]))
+    if "const" in schema or "enum" in schema:
+        return st.sampled_from(schema.get("enum", [schema.get("const")]))
+    return KINDS[schema["type"]](schema)
+
+
+def allowed_object(schema: dict) -> st.SearchStrategy:
+    if "properties" not in schema:
+        names = st.from_regex(schema["propertyNames"]["pattern"], fullmatch=True)
+        values = allowed(schema["additionalProperties"])
+        return st.dictionaries(names, values, min_size=schema["minProperties"], max_size=3)
+    values = {name: allowed(value) for name, value in schema["properties"].items()}
+    required = {name: values.pop(name) for name in schema.get("required", ())}
+    return st.fixed_dictionaries(required, optional=values)
+
+
+def allowed_list(schema: dict) -> st.SearchStrategy:
+    return st.lists(
+        allowed(schema["items"]),
+        min_size=schema.get("minItems", 0),
+        max_size=schema.get("maxItems", 3),
+        unique_by=repr if schema.get("uniqueItems") else None,
+    )
+
+
+KINDS = {
+    "object": allowed_object,
+    "array": allowed_list,
+    "string": lambda _: st.text(max_size=8),
+    "integer": lambda schema: st.integers(schema["minimum"], schema["maximum"]),
+    "number": lambda schema: st.floats(schema["minimum"], schema["maximum"]),
+}
 
 
 def places(value: object, path: tuple = ()) -> list[tuple]:
@@ -69,9 +137,10 @@ values = st.recursive(
 
 @st.composite
 def changed_params(draw) -> object:
-    """params.yaml with one to three values replaced, removed or added."""
-    params = copy.deepcopy(PARAMS)
-    for _ in range(draw(st.integers(1, 3))):
+    """What the schema allows, with up to two values replaced, removed or added."""
+    params = draw(allowed(small(SCHEMA)))
+    params["default"] = draw(st.lists(st.sampled_from(sorted(params["studies"])), min_size=1))
+    for _ in range(draw(st.integers(0, 2))):
         path = draw(st.sampled_from(places(params)))
         if not path:
             return draw(values)
@@ -93,22 +162,49 @@ def changed_params(draw) -> object:
 
 @FUZZ
 @given(changed_params())
-def test_params_are_accepted_or_refused_with_the_key_and_the_reason(tmp_path, params):
-    path = tmp_path / "params.yaml"
-    path.write_text(yaml.dump(params, Dumper=PlainDumper, allow_unicode=True), encoding="utf-8")
+def test_params_are_accepted_and_run_or_refused_with_the_key_and_the_reason(
+    tmp_path, monkeypatch, params
+):
+    monkeypatch.chdir(tmp_path)
+    text = yaml.dump(params, Dumper=PlainDumper, allow_unicode=True)
+    plan.PARAMS.write_text(text, encoding="utf-8")
     try:
-        the_plan = plan.load(path)
+        the_plan = plan.load()
     except UserError as error:
-        message = str(error)
-        assert message.startswith(f"{path}: ")
-        assert "\n" not in message
-        assert len(message) < 1500
+        refused_in_one_line(error, "params.yaml: ")
         return
     for folder, run in the_plan.known_runs.items():
         assert set(folder) <= set("abcdefghijklmnopqrstuvwxyzM0123456789-_+=./")
         assert 2 <= run.experts <= 100
     assert the_plan.groups
     assert the_plan.references
+    run = next(iter(the_plan.runs.values()))
+    try:
+        train_and_evaluate(run)
+    except UserError as error:
+        refused_in_one_line(error, "models/")
+        assert "experts for" in str(error) or run.model.exists() or run.failed() == str(error)
+        return
+    assert read_header(run).parameters > 0
+    assert np.isfinite(load_arrays(run.concentrations)["train_concentrations"]).all()
+
+
+def refused_in_one_line(error: UserError, start: str) -> None:
+    message = str(error)
+    assert message.startswith(start)
+    assert "\n" not in message
+    assert len(message) < 1500
+
+
+def train_and_evaluate(run: plan.Run) -> None:
+    """On as many noisy images as the run wants."""
+    n, generator = run.selection.images or 30, np.random.default_rng(0)
+    grey = generator.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+    labels = np.arange(n, dtype=np.uint8) % 2
+    save_arrays(run.selection.images_path, train=grey, test=grey)
+    save_arrays(run.selection.labels_path, train=labels, test=labels)
+    training.train(run)
+    evaluate(run)
 
 
 @FUZZ
@@ -149,60 +245,6 @@ def test_yaml_of_more_than_plain_values_is_refused(tmp_path, text, words):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=words):
         plan.load(path)
-
-
-@st.composite
-def small_params(draw) -> dict:
-    """Accepted parameters whose one run is small."""
-
-    def some(key: str, strategy: st.SearchStrategy) -> None:
-        params["train"][key] = draw(strategy)
-
-    params = copy.deepcopy(PARAMS)
-    params["default"] = ["fuzz"]
-    params["studies"] = {
-        "fuzz": {
-            "selections": [{"classes": [0, 1], "images": draw(st.integers(4, 40))}],
-            "experts": [draw(st.integers(2, 4))],
-            "objectives": [draw(st.sampled_from(sorted(training.OBJECTIVES)))],
-            "architectures": [draw(st.sampled_from(["cae", "segnet", "unet"]))],
-            "seeds": [draw(st.integers(0, 2**32 - 1))],
-        }
-    }
-    params["model"]["channels"] = draw(st.lists(st.integers(1, 5), min_size=2, max_size=2))
-    params["model"]["latent"] = draw(st.integers(1, 5))
-    params["checkpoint_every"] = draw(st.integers(1, 3))
-    some("epochs", st.integers(1, 2))
-    some("batch_size", st.integers(1, 60000))
-    some("learning_rate", st.floats(1e-9, 1000))
-    some("ridge", st.floats(1e-12, 1))
-    some("precision", st.sampled_from(["float32", "bfloat16"]))
-    for constant in ("balance", "z"):
-        params["objectives"]["st_moe"][constant] = draw(st.floats(0, 1000))
-    params["objectives"]["hinton"]["sigma"] = draw(st.floats(1e-3, 1000))
-    return params
-
-
-@settings(FUZZ, max_examples=60)
-@given(small_params())
-def test_accepted_params_run_or_are_refused(tmp_path, monkeypatch, params):
-    monkeypatch.chdir(tmp_path)
-    plan.PARAMS.write_text(yaml.dump(params, Dumper=PlainDumper), encoding="utf-8")
-    (run,) = plan.load().runs.values()
-    n, generator = run.selection.images, np.random.default_rng(0)
-    grey = generator.integers(0, 256, (n, 28, 28), dtype=np.uint8)
-    labels = np.arange(n, dtype=np.uint8) % 2
-    save_arrays(run.selection.images_path, train=grey, test=grey)
-    save_arrays(run.selection.labels_path, train=labels, test=labels)
-    try:
-        training.train(run)
-        evaluate(run)
-    except NotFiniteError as error:
-        assert "\n" not in str(error)
-        assert run.model.exists() or run.failed() == str(error)
-        return
-    assert read_header(run).parameters > 0
-    assert np.isfinite(load_arrays(run.concentrations)["train_concentrations"]).all()
 
 
 def test_no_value_and_no_wildcard_reaches_a_shell(tmp_path, mnist):
