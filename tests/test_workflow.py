@@ -13,7 +13,8 @@ import pytest
 import yaml
 from conftest import ROOT, call, make_workspace, planned_jobs, write_params
 
-from moaplus import plan
+from moaplus import environment, plan
+from moaplus.files import UserError
 from moaplus.report import figures
 
 SEED1 = "models/mnist-0+1-n400/cae-epochs=1/M2/moa/seed1"
@@ -54,6 +55,23 @@ def test_environment_json_tells_what_made_each_result_and_nothing_of_the_user(fi
         assert hashlib.sha256((finished / name).read_bytes()).hexdigest() == sha256
     for personal in (str(finished), str(Path.home()), platform.node(), getpass.getuser() + "@"):
         assert personal not in text
+
+
+def test_a_result_stays_with_the_commit_that_made_it(tmp_path, monkeypatch):
+    record, same, other = (tmp_path / name for name in ("record.json", "same", "other"))
+    same.write_text("the same")
+    for commit in ("first", "second", "third"):
+        monkeypatch.setattr(environment, "_commit", lambda commit=commit: commit)
+        other.write_text("second" if commit == "third" else commit)
+        environment.write_environment(record, [], [same, other])
+    made = json.loads(record.read_text(encoding="utf-8"))["results"]
+    assert {group["commit"]: list(group["sha256"]) for group in made} == {
+        "first": [same.as_posix()],
+        "second": [other.as_posix()],
+    }
+    record.write_text('{"results": [{}]}')
+    with pytest.raises(UserError, match=r"record\.json: damaged"):
+        environment.write_environment(record, [], [same, other])
 
 
 def _documented_columns() -> list[str]:

@@ -43,7 +43,8 @@ def write_environment(path: Path, runs: Sequence[Run], results: Iterable[Path]) 
     except DAMAGED as error:
         raise put_aside(path, error) from error
     now = {result.as_posix(): _sha256(result) for result in sorted(results)}
-    made = [*_kept(before, now), _present() | {"sha256": now}]
+    made = _kept(before, now)
+    made += [_present() | {"sha256": now}] if now else []
     save_text(path, json.dumps({"trainings": trained, "results": made}, indent=2) + "\n")
 
 
