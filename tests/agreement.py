@@ -129,8 +129,8 @@ REPORT, SEEDS, PARAMETER, TRAINING = CHANGES = (
 def changes(repository: Path, names: tuple[str, ...] = CHANGES) -> list[dict]:
     """Change one thing after another; what Snakemake plans is what `dvc repro` then does.
 
-    DVC calls Snakemake once for each stage, so that a later call can leave out a step whose input
-    an earlier one made anew, to the same bytes.
+    But for `probe`: DVC calls Snakemake once for each stage, so that a later call leaves it out
+    where an earlier one made its input anew, to the same bytes.
     """
     folder = pulled(repository, "changed")
 
@@ -156,14 +156,14 @@ def changes(repository: Path, names: tuple[str, ...] = CHANGES) -> list[dict]:
         edit()
         planned = planned_jobs(folder)
         done = jobs(call(folder, "dvc", "repro"))
-        left_out = ", ".join(planned - done)
+        left_out = planned - done
         same = f"the same {done.total()} steps" + (
-            f" but for {left_out}, whose input came out as it was" if left_out else ""
+            f" but for {', '.join(left_out)}, whose input came out as it was" if left_out else ""
         )
         rows.append(
             row(f"change {name}: `snakemake -n`, `dvc repro`; {same}",
                 f"{planned['train']}, {done['train']}", f"{expected}, {expected}",
-                done <= planned and both_are_content(folder))
+                done <= planned and set(left_out) <= {"probe"} and both_are_content(folder))
         )  # fmt: skip
         commit(folder, name)
     return rows + back_and_forth(folder, f"HEAD~{len(names)}")

@@ -116,7 +116,9 @@ def call(folder: Path, *command: str, ok: bool = True) -> str:
 
 def jobs(output: str) -> Counter[str]:
     """The jobs of each rule that Snakemake says it starts, but for rules of inputs alone."""
-    return Counter(re.findall(r"^(?:> )?rule (?!(?:all|data|models):)(\w+).*:$", output, re.M))
+    return Counter(
+        re.findall(r"^(?:> )?(?:local)?rule (?!(?:all|data|models):)(\w+).*:$", output, re.M)
+    )
 
 
 def planned_jobs(folder: Path, *options: str) -> Counter[str]:
