@@ -60,11 +60,13 @@ def _kept(before: list[dict], now: dict[str, str]) -> list[dict]:
 
 def _present() -> dict:
     """Commit, machine and versions of now."""
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     return {
         "commit": _commit(),
         "platform": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
-        "threads": max(pool["num_threads"] for pool in threadpool_info()),
+        "threads": max(pool["num_threads"] for pool in pools),
+        "blas": [f"{p['internal_api']} {p['version']} {p.get('architecture')}" for p in pools],
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
