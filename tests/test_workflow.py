@@ -128,8 +128,20 @@ def test_the_table_of_a_study_that_the_user_names(done):
     call(done, "snakemake", "all", target, "--cores", "2", "--quiet")
     rows = pd.read_csv(done / "results/studies/extra.csv")
     assert set(rows["seed"]) == {1, 2}
-    assert "4 trainings (extra;" in (done / target).read_text(encoding="utf-8")
+    table = (done / target).read_text(encoding="utf-8")
+    assert "4 trainings (extra;" in table
     assert not planned_jobs(done)
+    (done / target).write_text(table[:999], encoding="utf-8")
+    assert f"{target}: damaged" in call(done, "snakemake", target, "--cores", "2")
+    assert (done / target).read_text(encoding="utf-8") == table
+
+
+def test_half_a_record_of_time_is_put_aside_and_the_others_are_counted(done):
+    record = done / f"{SEED1.replace('models', 'benchmarks')}.tsv"
+    record.write_text(record.read_text(encoding="utf-8")[:-9], encoding="utf-8")
+    assert f"{record.name}: damaged" in call(done, "moaplus", "table", ok=False)
+    call(done, "moaplus", "table")
+    assert "in 7 training processes" in (done / plan.TABLE).read_text(encoding="utf-8")
 
 
 def test_html_report(done):

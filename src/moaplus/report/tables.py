@@ -8,6 +8,7 @@ import pandas as pd
 from moaplus import plan as paths
 from moaplus.environment import write_environment
 from moaplus.files import save_text
+from moaplus.frames import load_frame
 from moaplus.models import read_header
 from moaplus.plan import Plan, Run
 from moaplus.report.paper import paper_sections
@@ -101,7 +102,7 @@ def _run_time(runs: Sequence[Run]) -> str:
     files = [run.benchmark for run in runs if run.benchmark.exists()]
     if not files:
         return "not recorded here."
-    record = pd.concat([pd.read_csv(file, sep="\t") for file in files])
+    record = pd.concat([load_frame(file, "delete it", sep="\t") for file in files])
     return (
         f"{record['s'].sum():,.0f} s in {len(record)} training processes of one thread, "
         f"at most {record['max_rss'].max():,.0f} MB each."
