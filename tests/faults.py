@@ -477,8 +477,10 @@ def main() -> int:
                 for outcome in fault(lab):
                     rows.append(outcome)
                     print(outcome, file=sys.stderr)
-    print(pd.DataFrame(rows).to_markdown(index=False))
-    return int(any(row["lost"] for row in rows))
+    table = pd.DataFrame(rows)
+    print(table.to_markdown(index=False))
+    print(f"{len(table)} faults, {table['tried'].sum()} tries, {table['lost'].sum()} lost")
+    return int(table["lost"].any())
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """The committed results: they come from the committed parameters, and the README quotes them."""
 
+import json
 import re
 
 import pandas as pd
 import pytest
 from conftest import ROOT
 
-from moaplus import plan
+from moaplus import environment, plan
 
 NAMED_STUDIES = ("objectives", "architectures", "many_experts")
 TABLE, AUDIT, *STUDIES = (
@@ -27,6 +28,19 @@ def test_the_rows_of_a_named_study_are_its_runs(name, monkeypatch):
     monkeypatch.chdir(ROOT)
     study = plan.load().study(name)
     _check_rows(pd.read_csv(study.runs_table), study.runs)
+
+
+def test_the_committed_results_are_those_on_record_and_of_committed_sources(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert environment.changed_results() == []
+    named = [plan.load().study(name) for name in NAMED_STUDIES]
+    tables = [path for study in named for path in (study.table, study.runs_table)]
+    recorded = []
+    for record in (plan.ENVIRONMENT, *(study.environment for study in named)):
+        for group in json.loads(record.read_text(encoding="utf-8"))["results"]:
+            assert re.fullmatch("[0-9a-f]{40}", group["commit"])
+            recorded += group["sha256"]
+    assert sorted(recorded) == sorted(path.as_posix() for path in plan.results() + tables)
 
 
 def _check_rows(rows: pd.DataFrame, runs) -> None:
