@@ -169,6 +169,20 @@ def changes(repository: Path, names: tuple[str, ...] = CHANGES) -> list[dict]:
     return rows + back_and_forth(folder, f"HEAD~{len(names)}")
 
 
+def undone(repository: Path) -> list[dict]:
+    """A change that was only looked at leaves nothing behind."""
+    folder = pulled(repository, "undone")
+    source = folder / "src/moaplus/layers.py"
+    text = source.read_text(encoding="utf-8")
+    source.write_text(text + "# changed\n", encoding="utf-8")
+    planned = planned_trainings(folder)
+    source.write_text(text, encoding="utf-8")
+    return [
+        row("change a source that training imports, `snakemake -n`, change it back, `snakemake -n`",
+            f"{planned}, {planned_trainings(folder)}", f"{TRAININGS}, 0", both_are_content(folder))
+    ]  # fmt: skip
+
+
 def back_and_forth(folder: Path, older: str) -> list[dict]:
     """Between an older commit and the last one."""
     rows = []
@@ -270,7 +284,7 @@ def hashes(folder: Path) -> dict[str, str]:
     }
 
 
-SEQUENCES = (one_then_the_other, pull, changes, experiments, remotes)
+SEQUENCES = (one_then_the_other, pull, changes, undone, experiments, remotes)
 
 
 def main() -> int:

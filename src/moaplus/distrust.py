@@ -19,16 +19,17 @@ from moaplus.plan import Plan, Run
 from moaplus.tensors import load_tensors
 
 LOCKS = Path(".snakemake/locks")
+DECADES = 40 * 365 * 86400 * 10**9  # ns; no model is of 2009 or older
 
 
 def distrust(plan: Plan) -> list[str]:
     """See to it that Snakemake makes anew what cannot be trusted; return a line on each file.
 
     Every file is read and held against the hash or checksum that was recorded when it was made; a
-    damaged one is put aside. A model that other settings or sources made gets the oldest of times,
-    which counts where Snakemake has no record of it; where it has one, it sees for itself. Times
-    in the future are brought to the present, in their order. Nothing is touched while another
-    Snakemake works here.
+    damaged one is put aside. A model that other settings or sources made is dated back, so that it
+    is older than its inputs, until they are wanted again: Snakemake's own records may be of another
+    file. Times in the future are brought to the present, in their order. Nothing is touched while
+    another Snakemake works here.
 
     Raises:
         UserError: if a folder that the workflow writes to is read-only.
@@ -70,20 +71,27 @@ def _damaged_arrays(plan: Plan) -> Iterator[str]:
 
 
 def _distrust_run(run: Run) -> list[str]:
-    """Put aside a damaged model or history; make a model of something else the oldest of files."""
+    """Put aside a damaged model or history; date a model of something else back."""
     try:
         _, origin = load_tensors(run.model)
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:
         return [str(put_aside(run.model, error))]
-    if foreign(run, origin):
-        os.utime(run.model, (1, 1))
+    _date_back(run.model, back=foreign(run, origin) is not None)
     if run.history.exists():
         digest = hashlib.sha256(run.history.read_bytes()).hexdigest()
         if digest != origin.get("history"):
             return [str(put_aside(run.history, "not what its training wrote"))]
     return []
+
+
+def _date_back(path: Path, back: bool) -> None:
+    """Take `DECADES` from a file's time, or give them back; not twice."""
+    mtime = path.stat().st_mtime_ns
+    if back != (mtime < DECADES):
+        mtime += -DECADES if back else DECADES
+        os.utime(path, ns=(mtime, mtime))
 
 
 def _files() -> Iterator[Path]:
