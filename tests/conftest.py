@@ -94,9 +94,10 @@ def finished(tmp_path_factory, mnist) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, with the tests' own tools first."""
+    """This process's environment, the tests' own tools first, Python as it is by default."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return os.environ | {"PATH": path}
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PATH": path}
 
 
 def call(folder: Path, *command: str, ok: bool = True) -> str:
