@@ -1,5 +1,5 @@
 # The DAG: raw data -> selections -> runs -> concentrations -> runs.csv -> table and figures.
-# Paths, parameters and their validation live in src/moaplus/plan.py.
+# Paths, parameters and their validation live in src/moaplus/plan.
 import os
 import sys
 
@@ -8,38 +8,48 @@ SOURCES = os.path.join(workflow.basedir, "src")
 os.environ.update(PYTHONPATH=SOURCES)
 sys.path.insert(0, SOURCES)
 
-from moaplus import plan
-from moaplus.distrust import distrust
-from moaplus.files import UserError
+from moaplus.plan import results
+from moaplus.plan.datasets import RAW, raw_files
+from moaplus.plan.references import references_of
+from moaplus.plan.results import RESULTS, report_of
+from moaplus.plan.runs import BENCHMARKS, MODELS, SELECTED
+from moaplus.plan.studies import load
+from moaplus.provenance.distrust import distrust
+from moaplus.provenance.failures import without_failed
+from moaplus.provenance.sources import step_sources, training_sources
+from moaplus.storage.files import UserError
 
 # snakemake --config partial=true: without the runs whose training failed; the tables name them.
 PARTIAL = "--partial" if config.get("partial") else ""
 
 try:
-    PLAN = plan.load().without_failed() if PARTIAL else plan.load()
+    PLAN = without_failed(load()) if PARTIAL else load()
     if workflow.is_main_process:
         for line in distrust(PLAN):
             print(line, file=sys.stderr)
 except UserError as error:
     raise WorkflowError(str(error))
 
-RUN_FILES = [path for run in PLAN.runs.values() for path in run.files]
-REFERENCE_FILES = [reference.path for reference in plan.references(PLAN.runs.values())]
+REPORT = report_of(PLAN, RESULTS)
+RUN_FILES = [path for run in REPORT.runs for path in run.files]
+REFERENCE_FILES = [reference.path for reference in references_of(REPORT.runs)]
 
 
 report: "workflow/report/workflow.rst"
 
 
 wildcard_constraints:
+    dataset=r"[a-z-]+",
+    gz=r"(\.gz)?",
     selection=r"[a-z0-9+-]+",
     experts=r"\d+",
-    study=r"[a-z][a-z0-9_]*",
     run=r"[a-z0-9+-]+/[^/]+/M\d+/[a-z_]+/seed\d+",
+    # A folder of results: of the default studies, or of one that is named.
+    place=r"results(/studies/[a-z][a-z0-9_]*)?",
 
 
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
-include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/audit.smk"
 
@@ -56,14 +66,14 @@ rule all:
         # Named here, not only as inputs of others, so that a deleted file is made again.
         RUN_FILES,
         REFERENCE_FILES,
-        plan.results(),
-        plan.ENVIRONMENT,
+        REPORT.results,
+        REPORT.environment,
 
 
 rule data:
     input:
-        plan.raw_files(PLAN.dataset),
-        [path for s in PLAN.default_selections for path in (s.images_path, s.labels_path)],
+        [list(raw_files(dataset)) for dataset in {run.selection.dataset for run in REPORT.runs}],
+        [[run.selection.images_path, run.selection.labels_path] for run in REPORT.runs],
 
 
 rule models:

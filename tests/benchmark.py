@@ -11,14 +11,14 @@ from dataclasses import replace
 from itertools import cycle, islice
 
 import torch
-from textbook import TextbookMixture, loader
-from torch.utils.flop_counter import FlopCounterMode
-
-from moaplus import plan
 from moaplus.files import load_arrays
 from moaplus.objectives import OBJECTIVES, Outcome
 from moaplus.optimizer import Adam
 from moaplus.training import EpochRecord, build, prepare_device, step
+from textbook import TextbookMixture, loader
+from torch.utils.flop_counter import FlopCounterMode
+
+from moaplus import plan
 
 EXPERTS = (2, 5, 10)
 STEPS = 15

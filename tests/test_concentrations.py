@@ -9,8 +9,6 @@ import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.stats import norm
-
 from moaplus.concentrations import (
     Regression,
     gram,
@@ -21,6 +19,7 @@ from moaplus.concentrations import (
     weighted_edf,
     weighted_mean,
 )
+from scipy.stats import norm
 
 KINDS = {
     "numpy-float64": lambda values: np.asarray(values, dtype=np.float64),

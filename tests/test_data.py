@@ -7,9 +7,9 @@ import threading
 
 import numpy as np
 import pytest
+from moaplus.files import UserError, load_arrays, save_arrays, whole_file
 
 from moaplus import datasets, fetch, images, plan
-from moaplus.files import UserError, load_arrays, save_arrays, whole_file
 
 IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = plan.raw_files("mnist")
 

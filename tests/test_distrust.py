@@ -1,10 +1,10 @@
 """What is done, whenever Snakemake starts, to files that are not what they should be."""
 
 from conftest import change_params
-
-from moaplus import plan
 from moaplus.distrust import distrust
 from moaplus.training import train
+
+from moaplus import plan
 
 
 def test_a_model_of_other_settings_is_dated_back_until_they_are_wanted_again(smoke_run, workspace):

@@ -15,15 +15,15 @@ import yaml
 from conftest import ROOT, PlainDumper, call, make_workspace
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-
-from moaplus import fetch, plan, training
-from moaplus.cli import main
 from moaplus.evaluation import evaluate
 from moaplus.files import UserError, load_arrays, save_arrays
 from moaplus.images import load_images
 from moaplus.models import read_header
 from moaplus.params import SCHEMA as SCHEMA_FILE
 from moaplus.tensors import load_tensors, save_tensors
+
+from moaplus import fetch, plan, training
+from moaplus.cli import main
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 SCHEMA = yaml.safe_load(SCHEMA_FILE.read_text(encoding="utf-8"))

@@ -3,9 +3,6 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from textbook import autoencoder
-from torch import nn
-
 from moaplus.networks import (
     ARCHITECTURES,
     CAE,
@@ -15,6 +12,8 @@ from moaplus.networks import (
     max_pool,
     unpool,
 )
+from textbook import autoencoder
+from torch import nn
 
 
 def textbook_expert(experts: CAE, k: int) -> nn.Sequential:

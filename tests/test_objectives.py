@@ -7,9 +7,9 @@ import yaml
 from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
+from moaplus.objectives import OBJECTIVES, Outcome, guarded
 
 from moaplus import params
-from moaplus.objectives import OBJECTIVES, Outcome, guarded
 
 RIDGE = 1e-4
 PIXELS = 16

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from moaplus.optimizer import Adam, one_cycle
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import PlainDumper
+from moaplus.files import UserError
 
 from moaplus import plan
-from moaplus.files import UserError
 
 ROOT = Path(__file__).parents[1]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))

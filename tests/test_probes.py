@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-
-from moaplus import plan, probes
 from moaplus.evaluation import evaluate
 from moaplus.files import UserError, load_arrays
 from moaplus.report.audit.section import read_probe
 from moaplus.training import train
+
+from moaplus import plan, probes
 
 
 @pytest.mark.parametrize("kind", probes.KINDS_OF_P)

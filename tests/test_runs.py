@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
-
-from moaplus import plan, training
-from moaplus.cli import main
 from moaplus.evaluation import evaluate
 from moaplus.files import UserError, load_arrays
 from moaplus.images import load_images
 from moaplus.objectives import moa_plus
 from moaplus.report.runs import run_rows
+
+from moaplus import plan, training
+from moaplus.cli import main
 
 
 def test_the_same_run_gives_the_same_bytes_and_labels_are_not_needed(smoke_run):

@@ -9,10 +9,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import normalized_mutual_info_score
-
-from moaplus.report import claims
-from moaplus.report.cells import paired_difference
 from moaplus.report.statistics import Estimate, estimate
 from moaplus.scores import (
     NMI_MEANS,
@@ -22,6 +18,10 @@ from moaplus.scores import (
     load_entropy,
     nmi_ceiling,
 )
+from sklearn.metrics import normalized_mutual_info_score
+
+from moaplus.report import claims
+from moaplus.report.cells import paired_difference
 
 labellings = st.integers(2, 4).flatmap(
     lambda c: st.lists(st.integers(0, c - 1), min_size=8, max_size=40)

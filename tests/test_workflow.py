@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, call, make_workspace, planned_jobs, write_params
+from moaplus.files import UserError
 
 from moaplus import environment, plan
-from moaplus.files import UserError
 from moaplus.report import figures
 
 SEED1 = "models/mnist-0+1-n400/cae-epochs=1/M2/moa/seed1"

@@ -1,11 +1,19 @@
-"""`moaplus …`: a thin face over the package; each rule of the workflow is one such command."""
+"""`moaplus …`: a thin face over the package; each rule of the workflow is one such command.
+
+What a command imports inside its function is what its result depends on (`provenance.sources`).
+"""
 
 import argparse
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from moaplus import plan
-from moaplus.files import UserError
+from moaplus.plan.choices import names
+from moaplus.plan.datasets import DATASETS, raw_files
+from moaplus.plan.results import RESULTS, Report, report_of
+from moaplus.plan.studies import Plan, load
+from moaplus.storage.files import UserError, one_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -13,167 +21,161 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.command(options)
+        sys.stdout.flush()
     except UserError as error:
         print(f"moaplus: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # of `moaplus runs | head`; Python flushes once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # 128 + SIGPIPE, as a shell has it
     except KeyboardInterrupt:
         return 130
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="moaplus", description=__doc__)
+    parser = argparse.ArgumentParser(prog="moaplus", description=__doc__.splitlines()[0])
     parser.add_argument(
         "--partial", action="store_true", help="leave out runs whose training failed; name them"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(function, *names: str) -> argparse.ArgumentParser:
+    def command(function: Callable, argument: str = "", **settings) -> argparse.ArgumentParser:
         name = function.__name__.strip("_")
         sub = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
         sub.set_defaults(command=function)
-        for name in names:
-            sub.add_argument(name.lower(), metavar=name)
+        if argument:
+            sub.add_argument(argument.lower(), metavar=argument, **settings)
         return sub
 
-    command(_data, "DATASET")
-    command(_select, "SELECTION")
+    results = {"type": Path, "nargs": "?", "default": RESULTS}
     command(_runs)
-    for function, count in ((_train, None), (_evaluate, "+")):
-        sub = command(function)
-        sub.add_argument("run", metavar="RUN", type=Path, nargs=count)
-        sub.add_argument("--device", choices=("cpu", "auto"), default="cpu")
-        sub.add_argument("--threads", type=int, default=1)
+    command(_fetch, "DATASET")
+    command(_select, "SELECTION")
+    train = command(_train, "RUN", type=Path)
+    train.add_argument("--device", choices=("cpu", "auto"), default="cpu")
+    train.add_argument("--threads", type=int, default=1)
+    command(_show, "RUN", type=Path)
     command(_reference, "PATH")
-    command(_score).add_argument("run", metavar="RUN", type=Path, nargs="*")
-    command(_table)
+    command(_score, "FOLDER", **results)
+    command(_table, "FOLDER", **results)
     command(_figure, "NAME")
-    command(_study, "NAME")
-    command(_environment)
+    command(_environment, "FOLDER", **results)
     command(_simulate)
     command(_probe, "NAME")
     command(_audit)
     return parser
 
 
-def _plan(options: argparse.Namespace) -> plan.Plan:
-    whole = plan.load()
-    return whole.without_failed() if options.partial else whole
+def _plan(options: argparse.Namespace) -> Plan:
+    if not options.partial:
+        return load()
+    from moaplus.provenance.failures import without_failed
+
+    return without_failed(load())
 
 
-def _data(options: argparse.Namespace) -> None:
-    """Fetch and verify a data set: mnist, fashion-mnist or kmnist."""
-    from moaplus.fetch import fetch
-
-    if options.dataset not in plan.DATASETS:
-        raise UserError(f"{options.dataset}: no data set; allowed: {', '.join(plan.DATASETS)}")
-    fetch(options.dataset)
-
-
-def _select(options: argparse.Namespace) -> None:
-    """Write the images and labels of one selection, such as mnist-0+1."""
-    from moaplus.datasets import select
-
-    selections = plan.load().selections
-    if options.selection not in selections:
-        raise UserError(f"{options.selection}: no selection; allowed: {', '.join(selections)}")
-    select(selections[options.selection])
+def _report(options: argparse.Namespace) -> Report:
+    return report_of(_plan(options), options.folder)
 
 
 def _runs(options: argparse.Namespace) -> None:
     """List the folders of all runs that params.yaml describes."""
-    print("\n".join(plan.load().known_runs))
+    print("\n".join(load().all_runs))
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    """Fetch and verify a data set, such as mnist."""
+    from moaplus.data.fetch import fetch
+
+    one_of("data set", options.dataset, DATASETS)
+    fetch(DATASETS[options.dataset], raw_files(options.dataset))
+
+
+def _select(options: argparse.Namespace) -> None:
+    """Write the images and labels of one selection, such as mnist-0+1."""
+    from moaplus.data.select import select
+
+    selections = load().selections
+    selection = selections[one_of("selection", options.selection, selections)]
+    select(selection, raw_files(selection.dataset))
 
 
 def _train(options: argparse.Namespace) -> None:
-    """Train one run, named by its folder."""
-    the_plan = plan.load()
-    run = the_plan.run(options.run)
-    from moaplus.training import train
+    """Train one run, named by its folder, and apply it to its training and test images."""
+    plan = load()
+    run = plan.run(options.run)
+    from moaplus.runs.evaluation import evaluate
+    from moaplus.runs.training import train
 
-    train(run, options.device, options.threads, the_plan.checkpoint_every)
+    train(run, options.device, options.threads, plan.checkpoint_every)
+    evaluate(run, options.device, options.threads)
 
 
-def _evaluate(options: argparse.Namespace) -> None:
-    """Apply trained runs to their training and test images."""
-    the_plan = plan.load()
-    runs = [the_plan.run(folder) for folder in options.run]
-    from moaplus.evaluation import evaluate
+def _show(options: argparse.Namespace) -> None:
+    """Print the scores of one trained run, named by its folder."""
+    from moaplus.report.rows import run_rows
 
-    for run in runs:
-        evaluate(run, options.device, options.threads)
+    for row in run_rows(load().run(options.run)):
+        print("\n".join(f"{name:16} {value}" for name, value in row.items()), end="\n\n")
 
 
 def _reference(options: argparse.Namespace) -> None:
     """Cluster a selection with scikit-learn, named by the file to write."""
-    references = plan.load().references
-    if options.path not in references:
-        raise UserError(f"{options.path}: no reference; allowed: {', '.join(references)}")
-    from moaplus.references import cluster_references
+    from moaplus.runs.clusterings import cluster_references
 
-    cluster_references(references[options.path])
+    references = load().references
+    cluster_references(references[one_of("reference", options.path, references)])
 
 
 def _score(options: argparse.Namespace) -> None:
-    """Score evaluated runs: print those named, or write results/runs.csv for the default run."""
-    from moaplus.report.runs import run_rows, write_runs
+    """Write runs.csv of a folder of results: results, or results/studies/NAME."""
+    from moaplus.report.rows import write_runs
 
-    the_plan = _plan(options)
-    if not options.run:
-        write_runs(the_plan.runs.values(), plan.RUNS_TABLE)
-    for folder in options.run:
-        for row in run_rows(the_plan.run(folder)):
-            print("\n".join(f"{name:16} {value}" for name, value in row.items()), end="\n\n")
+    write_runs(_report(options))
 
 
 def _table(options: argparse.Namespace) -> None:
-    """Write results/table.md and results/metrics.json from results/runs.csv."""
-    from moaplus.report.tables import write_table
+    """Write table.md and metrics.json of a folder of results from its runs.csv."""
+    from moaplus.report.table import write_table
 
-    write_table(_plan(options))
-
-
-def _study(options: argparse.Namespace) -> None:
-    """Write the table of one study, from its trained and evaluated runs."""
-    from moaplus.report.tables import write_study
-
-    write_study(_plan(options), options.name)
-
-
-def _environment(options: argparse.Namespace) -> None:
-    """Write results/environment.json: what made the results of the default studies."""
-    from moaplus.environment import write_environment
-
-    write_environment(plan.ENVIRONMENT, list(_plan(options).runs.values()), plan.results())
-
-
-def _simulate(options: argparse.Namespace) -> None:
-    """Write results/simulation.csv: the estimators on data with known components."""
-    from moaplus.simulation import simulate
-
-    simulate(plan.SIMULATION)
-
-
-def _probe(options: argparse.Namespace) -> None:
-    """Write one measurement of the audit to results/probes."""
-    from moaplus.probes import PROBES, probe
-
-    if options.name not in PROBES:
-        raise UserError(f"{options.name}: no probe; allowed: {', '.join(PROBES)}")
-    probe(options.name, _plan(options))
-
-
-def _audit(options: argparse.Namespace) -> None:
-    """Write results/audit.md and its figures."""
-    from moaplus.report.audit.page import write_audit
-
-    write_audit(_plan(options))
+    write_table(_report(options))
 
 
 def _figure(options: argparse.Namespace) -> None:
     """Write one figure of results/figures as PNG and SVG."""
-    from moaplus.report.figures import FIGURES, write_figure
+    from moaplus.report.drawing import write_figure
 
-    if options.name not in FIGURES:
-        raise UserError(f"{options.name}: no figure; allowed: {', '.join(FIGURES)}")
-    write_figure(options.name, _plan(options))
+    write_figure("report", one_of("figure", options.name, names("report/figures")), _plan(options))
+
+
+def _environment(options: argparse.Namespace) -> None:
+    """Write environment.json of a folder of results: what made them."""
+    from moaplus.provenance.environment import write_environment
+
+    write_environment(_report(options))
+
+
+def _simulate(options: argparse.Namespace) -> None:
+    """Write results/simulation.csv: the estimators on data with known components."""
+    from moaplus.audit.simulation import simulate
+
+    simulate()
+
+
+def _probe(options: argparse.Namespace) -> None:
+    """Write one measurement of the audit to results/probes."""
+    from moaplus.audit.measure import write_probe
+
+    write_probe(one_of("probe", options.name, names("audit/probes")), _plan(options))
+
+
+def _audit(options: argparse.Namespace) -> None:
+    """Write results/audit.md and its figures."""
+    from moaplus.audit.page import write_audit
+
+    write_audit(_plan(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

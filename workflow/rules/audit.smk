@@ -1,23 +1,27 @@
 rule simulate:
     input:
-        plan.sources("simulate"),
+        step_sources("simulate"),
     output:
-        plan.SIMULATION,
+        results.SIMULATION,
     log:
         "logs/simulate.log",
     conda:
         "../../environment.yml"
     threads: 1
     shell:
-        "moaplus simulate > {log:q} 2>&1"
+        "python -m moaplus.cli simulate > {log:q} 2>&1"
 
 
 rule probe:
     input:
-        plan.sources("probe"),
-        lambda wildcards: PLAN.probed(wildcards.probe),
+        lambda wildcards: step_sources("probe", f"moaplus.audit.probes.{wildcards.probe}"),
+        lambda wildcards: (
+            [run.concentrations for run in PLAN.probed_runs]
+            if wildcards.probe == "mini_batches"
+            else []
+        ),
     output:
-        f"{plan.PROBES}/{{probe}}.csv",
+        f"{results.PROBES}/{{probe}}.csv",
     log:
         "logs/probes/{probe}.log",
     conda:
@@ -26,27 +30,24 @@ rule probe:
     params:
         partial=PARTIAL,
     shell:
-        "moaplus {params.partial} probe {wildcards.probe:q} > {log:q} 2>&1"
+        "python -m moaplus.cli {params.partial} probe {wildcards.probe:q} > {log:q} 2>&1"
 
 
 rule audit:
     input:
-        plan.RUNS_TABLE,
-        plan.SIMULATION,
-        [plan.PROBES / f"{name}.csv" for name in plan.PROBE_NAMES],
-        [path for run in PLAN.runs.values() for path in (run.history, run.samples)],
-        plan.sources("audit"),
+        REPORT.runs_table,
+        results.SIMULATION,
+        [results.PROBES / f"{name}.csv" for name in results.PROBE_NAMES],
+        [path for run in REPORT.runs for path in (run.history, run.samples)],
+        step_sources("audit", *(f"moaplus.audit.figures.{n}" for n in results.AUDIT_FIGURES)),
     output:
-        report(plan.AUDIT, category="Audit", caption="../report/audit.rst"),
+        report(results.AUDIT, category="Audit", caption="../report/audit.rst"),
         [
-            report(
-                f"{plan.FIGURES}/{name}.png",
-                category="Audit",
-                caption="../report/audit.rst",
-            )
-            for name in plan.AUDIT_FIGURE_NAMES
+            report(path, category="Audit", caption="../report/audit.rst")
+            for path in results.figure_files(results.AUDIT_FIGURES)
+            if path.suffix == ".png"
         ],
-        [f"{plan.FIGURES}/{name}.svg" for name in plan.AUDIT_FIGURE_NAMES],
+        [path for path in results.figure_files(results.AUDIT_FIGURES) if path.suffix == ".svg"],
     log:
         "logs/audit.log",
     conda:
@@ -55,4 +56,4 @@ rule audit:
         partial=PARTIAL,
         studies=PLAN.default,
     shell:
-        "moaplus {params.partial} audit > {log:q} 2>&1"
+        "python -m moaplus.cli {params.partial} audit > {log:q} 2>&1"

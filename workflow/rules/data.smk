@@ -1,29 +1,34 @@
 rule fetch:
     input:
-        ancient(plan.sources("fetch")),
+        ancient(step_sources("fetch")),
     output:
         # Files that are there and right are kept when another is missing.
-        [update(path) for path in plan.raw_files(PLAN.dataset)],
+        [
+            update(f"{RAW}/{{dataset}}/{part}-ubyte{{gz}}")
+            for part in ("train-images-idx3", "train-labels-idx1")
+        ],
+        [
+            update(f"{RAW}/{{dataset}}/{part}-ubyte{{gz}}")
+            for part in ("t10k-images-idx3", "t10k-labels-idx1")
+        ],
     log:
-        f"logs/data/{PLAN.dataset}.log",
+        "logs/data/{dataset}{gz}.log",
     conda:
         "../../environment.yml"
-    params:
-        dataset=PLAN.dataset,
     shell:
-        "moaplus data {params.dataset:q} > {log:q} 2>&1"
+        "python -m moaplus.cli fetch {wildcards.dataset:q} > {log:q} 2>&1"
 
 
 rule select:
     input:
-        plan.raw_files(PLAN.dataset),
-        plan.sources("select"),
+        lambda wildcards: list(raw_files(PLAN.selections[wildcards.selection].dataset)),
+        step_sources("select"),
     output:
-        images=f"{plan.SELECTED}/{{selection}}/images.npz",
-        labels=f"{plan.SELECTED}/{{selection}}/labels.npz",
+        images=f"{SELECTED}/{{selection}}/images.npz",
+        labels=f"{SELECTED}/{{selection}}/labels.npz",
     log:
         "logs/selected/{selection}.log",
     conda:
         "../../environment.yml"
     shell:
-        "moaplus select {wildcards.selection:q} > {log:q} 2>&1"
+        "python -m moaplus.cli select {wildcards.selection:q} > {log:q} 2>&1"

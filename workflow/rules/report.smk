@@ -1,34 +1,70 @@
-rule table:
+# {place} is results, or results/studies/NAME for a study that is not run by default:
+# snakemake --cores all results/studies/NAME/environment.json
+def of_runs(*kinds):
+    """Files of the runs of a folder of results, by kind: model, history, …."""
+    return lambda wildcards: [
+        getattr(run, kind) for run in report_of(PLAN, wildcards.place).runs for kind in kinds
+    ]
+
+
+def studies_of(wildcards):
+    return [study.name for study in report_of(PLAN, wildcards.place).studies]
+
+
+rule score:
     input:
-        plan.RUNS_TABLE,
-        plan.sources("table"),
-        [run.model for run in PLAN.runs.values()],
+        of_runs("model", "history", "concentrations"),
+        lambda wildcards: sorted(
+            {run.selection.labels_path for run in report_of(PLAN, wildcards.place).runs}
+        ),
+        lambda wildcards: [
+            reference.path for reference in references_of(report_of(PLAN, wildcards.place).runs)
+        ],
+        step_sources("score"),
     output:
-        report(plan.TABLE, category="Table", caption="../report/table.rst"),
-        plan.METRICS,
+        "{place}/runs.csv",
     log:
-        "logs/table.log",
+        "logs/{place}/score.log",
     conda:
         "../../environment.yml"
     params:
         partial=PARTIAL,
-        studies=PLAN.default,
+        studies=studies_of,
     shell:
-        "moaplus {params.partial} table > {log:q} 2>&1"
+        "python -m moaplus.cli {params.partial} score {wildcards.place:q} > {log:q} 2>&1"
+
+
+rule table:
+    input:
+        "{place}/runs.csv",
+        of_runs("model"),
+        step_sources("table"),
+    output:
+        report("{place}/table.md", category="Table", caption="../report/table.rst"),
+        "{place}/metrics.json",
+    log:
+        "logs/{place}/table.log",
+    conda:
+        "../../environment.yml"
+    params:
+        partial=PARTIAL,
+        studies=studies_of,
+    shell:
+        "python -m moaplus.cli {params.partial} table {wildcards.place:q} > {log:q} 2>&1"
 
 
 rule figure:
     input:
-        plan.RUNS_TABLE,
-        plan.sources("figure"),
-        [path for run in PLAN.runs.values() for path in (run.history, run.samples)],
+        REPORT.runs_table,
+        [path for run in REPORT.runs for path in (run.history, run.concentrations, run.samples)],
+        lambda wildcards: step_sources("figure", f"moaplus.report.figures.{wildcards.figure}"),
     output:
         report(
-            f"{plan.FIGURES}/{{figure}}.png",
+            f"{results.FIGURES}/{{figure}}.png",
             category="Figures",
             caption="../report/figure.rst",
         ),
-        f"{plan.FIGURES}/{{figure}}.svg",
+        f"{results.FIGURES}/{{figure}}.svg",
     log:
         "logs/figures/{figure}.log",
     conda:
@@ -37,21 +73,21 @@ rule figure:
         partial=PARTIAL,
         studies=PLAN.default,
     shell:
-        "moaplus {params.partial} figure {wildcards.figure:q} > {log:q} 2>&1"
+        "python -m moaplus.cli {params.partial} figure {wildcards.figure:q} > {log:q} 2>&1"
 
 
 rule environment:
     input:
-        plan.results(),
-        plan.sources("environment"),
+        lambda wildcards: report_of(PLAN, wildcards.place).results,
+        step_sources("environment"),
     output:
         # A result that is as it was stays with what made it.
-        update(plan.ENVIRONMENT),
+        update("{place}/environment.json"),
     log:
-        "logs/environment.log",
+        "logs/{place}/environment.log",
     conda:
         "../../environment.yml"
     params:
         partial=PARTIAL,
     shell:
-        "moaplus {params.partial} environment > {log:q} 2>&1"
+        "python -m moaplus.cli {params.partial} environment {wildcards.place:q} > {log:q} 2>&1"

@@ -1,1 +1,1 @@
-"""Tables, figures and verdicts: reads files, loads no model, imports no torch."""
+"""Numbers to verdicts: table, figures and scores; loads no model, imports no torch."""

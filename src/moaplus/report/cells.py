@@ -1,61 +1,101 @@
-"""The cells of the tables: which rows of runs.csv a cell stands for, and how it is written."""
+"""The cells of the tables: which rows of runs.csv a line stands for, and how it is written."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pandas as pd
 
-from moaplus.plan import N_CLASSES, Selection, Study, references
-from moaplus.report.statistics import Estimate, estimate
+from moaplus.plan.references import REFERENCE_METHODS, Reference
+from moaplus.plan.runs import N_CLASSES, Selection
+from moaplus.plan.studies import Study
+from moaplus.report.quantities import QUANTITIES
+from moaplus.theory.intervals import Estimate, estimate
 
-NAMES = {
-    "moa": "Standard MoA",
-    "moe": "Mixture of experts (1991, eq. 1.2)",
-    "hinton": "Mixture of experts (1991, eq. 1.3)",
-    "st_moe": "Standard MoA with ST-MoE's losses",
-    "moa_plus": "MoA+",
-    "moa_plus_exact": "MoA+, the loss itself",
-    "moa_plus_frobenius": "MoA+, Frobenius bound",
-    "kmeans": "k-means",
-    "pca_gmm": "PCA (50) + Gaussian mixture",
-}
-LOSSES = {"mixture_error": "mixed", "routed_error": "routed"}
-DIGITS = {
-    "nmi": 3,
-    "nmi_geometric": 3,
-    "nmi_min": 3,
-    "nmi_max": 3,
-    "acc": 3,
-    "ari": 3,
-    "mixture_error": 4,
-    "routed_error": 4,
-    "noise_error": 4,
-    "dominance": 2,
-    "load_entropy": 2,
-    "objective": 4,
-}
 ABSENT = ""
+ROWS = "rows"  # heading of the column that selects a line's rows
 
 
-def study_rows(runs: pd.DataFrame, study: Study, split: str) -> pd.DataFrame:
-    """The rows of runs.csv that belong to a study, its reference clusterings included."""
-    folders = {run.folder.as_posix() for run in study.runs}
-    beside = {
-        (reference.path.parent.as_posix(), seed)
-        for reference in references(study.runs)
-        for seed in reference.seeds
-    }
-    ours = runs["folder"].isin(folders)
-    theirs = pd.Series(zip(runs["folder"], runs["seed"], strict=True), runs.index).isin(beside)
-    return runs[(ours | theirs) & (runs["split"] == split)]
+@dataclass(frozen=True)
+class Line:
+    """A line of a table: runs that differ by nothing but their seed, or a reference method."""
+
+    experts: int
+    architecture: str
+    method: str
+    query: str  # selects its rows, of all splits and seeds
+
+
+def lines_of(study: Study, selection: Selection) -> list[Line]:
+    """The lines for a study's runs on one selection, and for the references beside them."""
+    lines = {}
+    for run in study.runs:
+        if run.selection == selection:
+            query = _query(run.configuration.as_posix(), run.objective)
+            lines[query] = Line(run.experts, run.network.architecture, run.objective, query)
+    for experts in dict.fromkeys(line.experts for line in lines.values()):
+        for method in REFERENCE_METHODS:
+            folder = Reference(selection, experts, ()).path.parent
+            query = _query(folder.as_posix(), method)
+            lines[query] = Line(experts, ABSENT, method, query)
+    return sorted(lines.values(), key=lambda line: line.experts)
+
+
+def common_query(study: Study, split: str) -> str:
+    """What all lines of a study's table have in common."""
+    return f'split == "{split}" and seed in {sorted({run.seed for run in study.runs})}'
+
+
+def rows_in_words(study: Study, headings: dict[str, str]) -> str:
+    """Under a table: from a cell to its rows of runs.csv.
+
+    Args:
+        study: whose table it is.
+        headings: the table's headings, each with its column of runs.csv.
+    """
+    columns = ", ".join(f"{heading} = `{column}`" for heading, column in headings.items())
+    return (
+        f"A cell's rows in [runs.csv](runs.csv), for `pandas.DataFrame.query`: "
+        f"`{common_query(study, 'train')}` (`test` where the heading says so) and what the line's "
+        f"last column says. Columns: {columns}."
+    )
 
 
 def images_in_words(runs: pd.DataFrame) -> pd.Series:
-    """Selection, and how a study's training differs from the common one, by row."""
+    """Selection, and how a study's settings differ from the common ones, by row."""
     return runs["selection"] + runs["variant"].where(runs["variant"] == "", ", " + runs["variant"])
 
 
-def cell(rows: pd.DataFrame, quantity: str) -> str:
+def cell(rows: pd.DataFrame, column: str) -> str:
     """Mean over seeds with its interval; empty where the quantity does not apply."""
-    values = rows[quantity].dropna()
-    return estimate(values).format(DIGITS[quantity]) if len(values) else ABSENT
+    quantity, values = QUANTITIES[column], rows[column].dropna()
+    if values.empty:
+        return ABSENT
+    if quantity.constant:
+        return f"{values.iloc[0]:.{quantity.digits}f}"
+    return estimate(values).format(quantity.digits)
+
+
+def cells(rows: pd.DataFrame, columns: Iterable[str]) -> dict[str, str]:
+    """Cells under the headings of their quantities."""
+    return {QUANTITIES[column].heading: cell(rows, column) for column in columns}
+
+
+def query_of(rows: pd.DataFrame) -> str:
+    """The query of a line, from its rows: of one configuration, or of one reference method."""
+    folder, method = rows["folder"].iloc[0], rows["method"].iloc[0]
+    reference = method in REFERENCE_METHODS
+    return _query(folder if reference else folder.rpartition("/")[0], method)
+
+
+def _query(folder: str, method: str) -> str:
+    if method in REFERENCE_METHODS:
+        return f'folder == "{folder}" and method == "{method}"'
+    return f'folder.str.startswith("{folder}/")'
+
+
+def code(query: str) -> str:
+    """A query in Markdown."""
+    return f"`{query}`"
 
 
 def markdown(rows: list[dict]) -> str:
@@ -76,7 +116,12 @@ def title(selection: Selection, n: int) -> str:
     return f"{selection.dataset}, {classes}, {kind} {n:,} training images"
 
 
-def paired_difference(first: pd.DataFrame, second: pd.DataFrame, quantity: str) -> Estimate:
+def paired_difference(first: pd.DataFrame, second: pd.DataFrame, column: str) -> Estimate:
     """Mean over seeds of first minus second; runs of one seed share first weights and batches."""
     pairs = first.merge(second, on="seed", suffixes=("_first", "_second"), validate="1:1")
-    return estimate(pairs[f"{quantity}_first"] - pairs[f"{quantity}_second"])
+    return estimate(pairs[f"{column}_first"] - pairs[f"{column}_second"])
+
+
+def difference_text(difference: Estimate, column: str) -> str:
+    """A difference of a quantity, written as the quantity is."""
+    return difference.format(QUANTITIES[column].digits)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from moaplus.report.statistics import Estimate
+from moaplus.theory.intervals import Estimate
 
 MINIMUM_SEEDS = 5
 RULE = f"""\

@@ -1,0 +1,1 @@
+"""The figures of the audit: a file for each."""

@@ -1,0 +1,43 @@
+"""How far |s| is from its bounds along training."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from moaplus.plan.studies import Plan
+from moaplus.report.rows import read_history
+from moaplus.report.titles import METHODS
+
+
+def draw(plan: Plan) -> Figure:
+    """|s| over the paper's bound, and share of steps with s < 0, by epoch."""
+    frames = []
+    for run in plan.default_runs.values():
+        if run.objective.startswith("moa_plus") and run.experts in (2, 10):
+            history = read_history(run)
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "epoch": history["epoch"],
+                        "|s| / paper's bound": history["paper_ratio"],
+                        "|s| / Frobenius bound": history["frobenius_ratio"],
+                        "share of s < 0": history["negative"] / history["steps"],
+                        "cond Γ": history["condition"],
+                        "objective": METHODS[run.objective],
+                        "M": run.experts,
+                    }
+                )
+            )
+    figure, axes = plt.subplots(1, 4, figsize=(13, 3), layout="constrained")
+    quantities = ("|s| / paper's bound", "|s| / Frobenius bound", "share of s < 0", "cond Γ")
+    for axis, name in zip(axes, quantities, strict=True):
+        if frames:
+            sns.lineplot(
+                pd.concat(frames, ignore_index=True), x="epoch", y=name, hue="objective",
+                style="M", ax=axis, seed=0, legend="auto" if name == "cond Γ" else False,
+            )  # fmt: skip
+        axis.set(title=name, ylabel="", yscale="log" if name == "cond Γ" else "linear")
+    if frames:
+        sns.move_legend(axes[-1], "upper left", bbox_to_anchor=(1, 1), frameon=False)
+    return figure

@@ -1,0 +1,63 @@
+"""One audited claim, and what every section reads."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from moaplus.plan.results import PROBES, RESULTS, SIMULATION
+from moaplus.report.cells import images_in_words
+from moaplus.report.rows import read_runs
+from moaplus.storage.frames import load_frame
+
+NOT_RUN = "No run of the default studies shows this."
+
+
+@dataclass(frozen=True)
+class Section:
+    """One audited claim.
+
+    Attributes:
+        claim: what is claimed, and where.
+        tested: how it was tested.
+        outcome: what came out, in words that the numbers below decide.
+        verdict: the outcome in a few words.
+        files: what shows it.
+        body: tables, figures and proofs in Markdown.
+    """
+
+    claim: str
+    tested: str
+    outcome: str
+    verdict: str
+    files: str
+    body: list[str]
+
+
+def read_probe(name: str) -> pd.DataFrame:
+    """Read a table of results/probes.
+
+    Raises:
+        UserError: if it is missing or damaged.
+    """
+    return load_frame(PROBES / f"{name}.csv", f"run `moaplus probe {name}`")
+
+
+def read_simulation() -> pd.DataFrame:
+    """Read results/simulation.csv.
+
+    Raises:
+        UserError: if it is missing or damaged.
+    """
+    return load_frame(SIMULATION, "run `moaplus simulate`")
+
+
+def figure(name: str, caption: str) -> str:
+    """A figure in Markdown."""
+    return f"![{caption}](figures/{name}.png)"
+
+
+def train_rows() -> pd.DataFrame:
+    """Rows of runs.csv for the training images, with `images` to name what was trained on."""
+    runs = read_runs(RESULTS / "runs.csv")
+    runs = runs[runs["split"] == "train"]
+    return runs.assign(images=images_in_words(runs))

@@ -1,0 +1,105 @@
+"""From verified raw files to the images and labels of one selection."""
+
+import gzip
+import hashlib
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from moaplus.plan.runs import Selection
+from moaplus.storage.arrays import save_arrays
+from moaplus.storage.files import UserError
+
+SIDE = 28
+SHOWN = 20
+PREFIXES = {"train": "train", "test": "t10k"}  # of the files' names, by split
+IDX_MAGIC = {3: 0x00000803, 1: 0x00000801}  # unsigned bytes, by number of dimensions
+
+
+def select(selection: Selection, raw_files: dict[Path, str]) -> None:
+    """Write the selection's images and labels, each a npz with `train` and `test`.
+
+    The test split holds all test images of the selection's classes. With the images go the indices
+    of 20 test images, as many of each class, in their order: `shown`, for pictures of them.
+
+    Args:
+        selection: what to write.
+        raw_files: the four files of its data set, each with its MD5.
+
+    Raises:
+        UserError: if a raw file is damaged, a class is absent, or too many images are asked for.
+    """
+    images, labels = {}, {}
+    for path, md5 in raw_files.items():
+        if not path.exists() or md5_of(path) != md5:
+            raise UserError(
+                f"{path}: missing, wrong or truncated; run `moaplus fetch {selection.dataset}`"
+            )
+    for split, prefix in PREFIXES.items():
+        parts = {
+            path.name.split("-")[1]: path for path in raw_files if path.name.startswith(prefix)
+        }
+        all_images, all_labels = read_idx(parts["images"], 3), read_idx(parts["labels"], 1)
+        missing = set(selection.classes) - set(all_labels.tolist())
+        if missing:
+            raise UserError(f"params.yaml: classes: {selection.dataset} has no {sorted(missing)}")
+        chosen = np.flatnonzero(np.isin(all_labels, selection.classes))
+        if split == "train" and selection.images is not None:
+            chosen = _stratified(chosen, all_labels[chosen], selection)
+        images[split], labels[split] = all_images[chosen], all_labels[chosen]
+    per_class = SHOWN // len(selection.classes)
+    first = [np.flatnonzero(labels["test"] == c)[:per_class] for c in selection.classes]
+    save_arrays(selection.images_path, **images, shown=np.sort(np.concatenate(first)))
+    save_arrays(selection.labels_path, **labels)
+
+
+def md5_of(path: Path) -> str:
+    """MD5 of a file's content, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def _stratified(chosen: np.ndarray, labels: np.ndarray, selection: Selection) -> np.ndarray:
+    """A seeded subset of `chosen` with the classes' proportions kept, in the original order."""
+    from sklearn.model_selection import train_test_split
+
+    n = selection.images
+    if n == len(chosen):
+        return chosen
+    if not len(selection.classes) <= n <= len(chosen) - len(selection.classes):
+        raise UserError(
+            f"params.yaml: images: {n} is not allowed for {selection.name}, which has "
+            f"{len(chosen)} images of {len(selection.classes)} classes; "
+            f"allowed: all, or {len(selection.classes)} to {len(chosen) - len(selection.classes)}"
+        )
+    subset, _ = train_test_split(
+        chosen, train_size=n, stratify=labels, random_state=selection.subset_seed
+    )
+    return np.sort(subset)
+
+
+def read_idx(path: Path, dimensions: int) -> np.ndarray:
+    """Read an idx file, gzipped or not: images (n, 28, 28) or labels (n,), uint8.
+
+    Format: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
+
+    Raises:
+        UserError: if the file is missing, truncated or in another format.
+    """
+    mend = "delete it and run `moaplus fetch`"
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: cannot be read ({error}); {mend}") from error
+    size = 4 * (1 + dimensions)
+    header = np.frombuffer(content[:size].ljust(size, b"\0"), dtype=">u4")
+    if header[0] != IDX_MAGIC[dimensions] or len(content) < size:
+        raise UserError(f"{path}: not an idx file of {dimensions} dimensions; {mend}")
+    shape = tuple(int(size) for size in header[1:])
+    values = np.frombuffer(content, dtype=np.uint8, offset=header.nbytes)
+    if shape[1:] not in ((), (SIDE, SIDE)) or len(values) != np.prod(shape):
+        raise UserError(f"{path}: {len(values)} bytes of data where {shape} are stated; {mend}")
+    return values.reshape(shape)

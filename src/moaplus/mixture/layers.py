@@ -1,0 +1,74 @@
+"""Layers of M experts at once: every weight has a leading axis of length M.
+
+All experts of a mixture have the same shape, so one batched matrix product serves them all.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SIDE = 28  # of an image, in pixels
+LEAK = 0.2  # of the leaky ReLUs, as in DCGAN (Radford et al. 2016): plain ones die in the decoder
+
+
+class ExpertLinear(nn.Module):
+    """M independent linear maps: (M, n, inputs) -> (M, n, outputs)."""
+
+    def __init__(self, experts: int, inputs: int, outputs: int):
+        super().__init__()
+        bound = 1 / math.sqrt(inputs)  # as in nn.Linear and nn.Conv2d
+        self.weight = nn.Parameter(torch.empty(experts, inputs, outputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(experts, 1, outputs).uniform_(-bound, bound))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.baddbmm(self.bias, x, self.weight)
+
+
+class ExpertUpConv(ExpertLinear):
+    """M independent 2×2 up-convolutions of stride 2: (M, n, inputs) -> (M, n, 2·2·outputs).
+
+    Where the stride is the width, each pixel becomes a 2×2 block of its own, so the map is linear
+    in the channels; rows of the block come before columns, columns before output channels.
+    """
+
+    def __init__(self, experts: int, inputs: int, outputs: int):
+        super().__init__(experts, inputs, 2 * 2 * outputs)
+        self.bias = nn.Parameter(self.bias[:, :, :outputs].detach().clone())  # one per channel
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.baddbmm(self.bias.repeat(1, 1, 2 * 2), x, self.weight)
+
+    def on_blocks(self, x: Tensor) -> Tensor:
+        """Map 2×2 blocks of pixels, (M, n, 2·2·inputs) -> (M, n, 4·4), for one output channel.
+
+        The output is in raster order. One product with a sparse weight takes half the time of
+        four small ones and a reordering of single pixels.
+        """
+        M, inputs, _ = self.weight.shape
+        same = torch.eye(2, device=x.device)
+        small = self.weight.view(M, inputs, 2, 2)
+        large = torch.einsum("ay,bx,miuv->mabiyuxv", same, same, small)
+        return torch.baddbmm(self.bias, x, large.reshape(M, 2 * 2 * inputs, 4 * 4))
+
+
+class ExpertConv(nn.Module):
+    """M independent 3×3 convolutions of stride 2.
+
+    (M, n, h, w, inputs) -> (M, n, h/2, w/2, outputs). A loop: on a CPU, grouped convolutions are
+    slower.
+    """
+
+    def __init__(self, experts: int, inputs: int, outputs: int):
+        super().__init__()
+        bound = 1 / math.sqrt(9 * inputs)
+        shape = (experts, outputs, inputs, 3, 3)
+        self.weight = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(experts, outputs).uniform_(-bound, bound))
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels_first = x.permute(0, 1, 4, 2, 3)
+        experts = zip(channels_first, self.weight, self.bias, strict=True)
+        outputs = [F.conv2d(h, weight, bias, stride=2, padding=1) for h, weight, bias in experts]
+        return torch.stack([output.permute(0, 2, 3, 1) for output in outputs])

@@ -1,0 +1,1 @@
+"""What training minimises: a file for each objective, named in params.yaml by its file."""

@@ -1,0 +1,11 @@
+"""MoA+ with a bound that is true for every M."""
+
+from torch import Tensor
+
+from moaplus.mixture.outcome import Outcome, guarded
+from moaplus.theory.bounds import frobenius_bound
+
+
+def moa_plus_frobenius(outcome: Outcome) -> Tensor:
+    """‖Γ⁻¹‖_F · ‖Pᵀe‖_F: as the paper's bound, but a bound for every M."""
+    return frobenius_bound(guarded(outcome.gram, outcome.ridge), outcome.cross_errors)

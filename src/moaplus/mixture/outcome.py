@@ -1,0 +1,65 @@
+"""What a mixture makes of a batch: all that an objective is a function of."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from moaplus.theory.concentrations import gram
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a mixture of autoencoders makes of a batch of n images.
+
+    Attributes:
+        images: (n, 28, 28), grey values in [0, 1].
+        reconstructions: (M, n, 28, 28), one reconstruction by each expert.
+        logits: (n, M), the gate's output before the softmax.
+        ridge: the smallest eigenvalue that Γ/n may have where it is inverted.
+    """
+
+    images: Tensor
+    reconstructions: Tensor
+    logits: Tensor
+    ridge: float
+
+    @cached_property
+    def concentrations(self) -> Tensor:
+        """P, (n, M): the softmax of the logits."""
+        return self.logits.softmax(dim=1)
+
+    @cached_property
+    def errors(self) -> Tensor:
+        """e, (n, M): mean squared error per pixel of expert k on image i."""
+        return (self.reconstructions - self.images).square().mean(dim=(2, 3)).T
+
+    @cached_property
+    def mixture_errors(self) -> Tensor:
+        """(n,): mean squared error per pixel of the mixed reconstruction Σ_k p_i^k x̂_ik."""
+        weights = self.concentrations.T[:, :, None, None]
+        mixed = (weights * self.reconstructions).sum(dim=0)
+        return (mixed - self.images).square().mean(dim=(1, 2))
+
+    @cached_property
+    def gram(self) -> Tensor:
+        """Γ/n, (M, M), float64: nearly singular at the start of training."""
+        return gram(self.concentrations.double())
+
+    @cached_property
+    def cross_errors(self) -> Tensor:
+        """E/n = Pᵀe/n, (M, M), float64."""
+        return self.concentrations.double().T @ self.errors.double() / len(self.images)
+
+
+def guarded(gram: Tensor, ridge: float) -> Tensor:
+    """Γ/n, (…, M, M), with its spectrum shifted so that the smallest eigenvalue is ≥ `ridge`.
+
+    A uniform gate, a dead expert or n < M make Γ singular. Then, and only then, a constant is
+    added to its diagonal; the constant is not differentiated, so the gradient still pushes the
+    small eigenvalues up.
+    """
+    shift = (ridge - torch.linalg.eigvalsh(gram.detach())[..., 0]).clamp(min=0)
+    identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    return gram + shift[..., None, None] * identity

@@ -1,0 +1,1 @@
+"""From params.yaml to studies, runs and their paths."""

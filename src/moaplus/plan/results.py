@@ -1,0 +1,85 @@
+"""Where results lie: a folder for the default studies, and one for each study that is named."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from moaplus.plan.choices import names
+from moaplus.plan.runs import BENCHMARKS, Run
+from moaplus.plan.studies import Plan, Study
+from moaplus.storage.files import one_of
+
+RESULTS = Path("results")
+STUDIES = RESULTS / "studies"  # a folder for each study that a user names
+FIGURES = RESULTS / "figures"
+PROBES = RESULTS / "probes"
+SIMULATION = RESULTS / "simulation.csv"
+AUDIT = RESULTS / "audit.md"
+GRADIENT_TIMES = BENCHMARKS / "gradients.csv"
+REPORT_FIGURES = names("report/figures")
+AUDIT_FIGURES = names("audit/figures")
+PROBE_NAMES = names("audit/probes")
+
+
+@dataclass(frozen=True)
+class Report:
+    """A folder with the scores and the table of some studies, and the record of what made them."""
+
+    folder: Path
+    studies: tuple[Study, ...]
+    failed: dict[str, str]
+
+    @property
+    def runs_table(self) -> Path:
+        return self.folder / "runs.csv"
+
+    @property
+    def table(self) -> Path:
+        return self.folder / "table.md"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.json"
+
+    @property
+    def environment(self) -> Path:
+        """On what and by what the results in the folder were made."""
+        return self.folder / "environment.json"
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """The runs of its studies, each once."""
+        return list({run.folder: run for study in self.studies for run in study.runs}.values())
+
+    @property
+    def results(self) -> list[Path]:
+        """All that the folder holds, but for the record of what made it."""
+        results = [self.runs_table, self.table, self.metrics]
+        return results + audit_results() if self.folder == RESULTS else results
+
+
+def report_of(plan: Plan, folder: str | Path) -> Report:
+    """The report that lies in a folder: `results`, or `results/studies/NAME`.
+
+    Raises:
+        UserError: if there is no such study.
+    """
+    folder = Path(folder)
+    studies = plan.default
+    if folder != RESULTS:
+        allowed = {(STUDIES / name).as_posix(): name for name in plan.studies}
+        one_of("folder of results", folder.as_posix(), [RESULTS.as_posix(), *allowed])
+        studies = (allowed[folder.as_posix()],)
+    return Report(folder, tuple(plan.studies[name] for name in studies), plan.failed)
+
+
+def figure_files(figures: Iterable[str]) -> list[Path]:
+    """Figures as PNG and SVG."""
+    return [FIGURES / f"{name}.{suffix}" for name in figures for suffix in ("png", "svg")]
+
+
+def audit_results() -> list[Path]:
+    """Figures of the default studies, and what the audit measures and tells."""
+    probes = [PROBES / f"{name}.csv" for name in PROBE_NAMES]
+    return [SIMULATION, AUDIT, *probes, *figure_files([*REPORT_FIGURES, *AUDIT_FIGURES])]

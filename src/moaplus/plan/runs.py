@@ -1,0 +1,133 @@
+"""A run and what it is made of: settings, and from them the paths of its files.
+
+A run is one training. Its folder reads like its description, for example
+`models/mnist-0+1/cae/M2/moa_plus/seed3`, so the folder alone says what to train.
+"""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+N_CLASSES = 10
+SPLITS = ("train", "test")
+SELECTED = Path("data/selected")
+MODELS = Path("models")
+BENCHMARKS = Path("benchmarks")  # Snakemake's records of time and memory, not versioned
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which images of a data set a run sees: classes, and how many of their training images."""
+
+    dataset: str
+    classes: tuple[int, ...]
+    images: int | None  # None: all
+    subset_seed: int
+
+    @property
+    def name(self) -> str:
+        """The selection in words, for example `mnist-0+1` or `mnist-all-n12665`."""
+        everything = self.classes == tuple(range(N_CLASSES))
+        classes = "all" if everything else "+".join(map(str, self.classes))
+        subset = "" if self.images is None else f"-n{self.images}"
+        seed = f"-subset{self.subset_seed}" if subset and self.subset_seed else ""
+        return f"{self.dataset}-{classes}{subset}{seed}"
+
+    @property
+    def images_path(self) -> Path:
+        """npz of `train` and `test` images, uint8 (n, 28, 28)."""
+        return SELECTED / self.name / "images.npz"
+
+    @property
+    def labels_path(self) -> Path:
+        """npz of `train` and `test` labels, uint8 (n,): read by evaluation, never by training."""
+        return SELECTED / self.name / "labels.npz"
+
+
+@dataclass(frozen=True)
+class Network:
+    """Architecture of the experts and the gate."""
+
+    architecture: str
+    channels: tuple[int, int]
+    latent: int
+
+
+@dataclass(frozen=True)
+class Training:
+    """Training budget and guard: see the comments in params.yaml."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    ridge: float
+    precision: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: the same description gives the same model."""
+
+    selection: Selection
+    network: Network
+    experts: int
+    objective: str
+    constants: dict[str, float] = field(hash=False)  # of the objective
+    seed: int
+    training: Training
+    changes: tuple[str, ...] = ()  # what its study sets otherwise than params.yaml's top level
+
+    @property
+    def configuration(self) -> Path:
+        """The folder that holds this run and its siblings of other seeds."""
+        network = "-".join([self.network.architecture, *self.changes])
+        return MODELS / self.selection.name / network / f"M{self.experts}" / self.objective
+
+    @property
+    def variant(self) -> str:
+        """What its study sets otherwise, in words: `epochs=2, latent=8`, or nothing."""
+        return ", ".join(self.changes)
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder: `model.safetensors`, `history.csv`, `concentrations.npz`, …."""
+        return self.configuration / f"seed{self.seed}"
+
+    @property
+    def model(self) -> Path:
+        return self.folder / "model.safetensors"
+
+    @property
+    def history(self) -> Path:
+        return self.folder / "history.csv"
+
+    @property
+    def concentrations(self) -> Path:
+        return self.folder / "concentrations.npz"
+
+    @property
+    def samples(self) -> Path:
+        return self.folder / "samples.npz"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where an interrupted training goes on; there only until the run is complete."""
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def failure(self) -> Path:
+        """Why the training failed, if it did; there only until it is tried again."""
+        return self.folder / "failed.json"
+
+    @property
+    def files(self) -> tuple[Path, Path, Path, Path]:
+        """All that training and evaluation write."""
+        return self.model, self.history, self.concentrations, self.samples
+
+    @property
+    def benchmark(self) -> Path:
+        """Snakemake's record of the training's time and memory."""
+        return BENCHMARKS / self.folder.relative_to(MODELS).with_suffix(".tsv")
+
+    def settings(self) -> dict:
+        """Everything that the model depends on, as plain values."""
+        return {key: value for key, value in asdict(self).items() if key != "changes"}

@@ -1,0 +1,78 @@
+"""Which sources a result depends on: the imports of the module that makes it, followed to the end.
+
+What stands nowhere is listed nowhere: imports are read from the sources, those inside functions
+too. An `__init__.py` is never among them, as it holds no more than its docstring and names.
+"""
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from moaplus.plan.runs import Run
+
+PACKAGE = Path(__file__).parents[1]
+CLI = PACKAGE / "cli.py"
+
+
+def step_sources(step: str, *chosen: str) -> list[str]:
+    """Files on which a step of the workflow depends, as paths in the repository.
+
+    A step is a command of `cli.py`: what its function imports makes the result. The arguments
+    after it are modules that the step loads by name.
+    """
+    commands = {f.name: f for f in _tree(CLI).body if isinstance(f, ast.FunctionDef)}
+    files = _closure(*_imported(commands[f"_{step}"]), *chosen)
+    return [f"src/moaplus/{path.relative_to(PACKAGE).as_posix()}" for path in files]
+
+
+def training_sources(run: Run) -> list[str]:
+    """Modules that a run's training loads by name."""
+    return [
+        f"moaplus.mixture.objectives.{run.objective}",
+        f"moaplus.mixture.architectures.{run.network.architecture}",
+    ]
+
+
+@functools.cache
+def digest(*modules: str) -> str:
+    """SHA-256 of the sources that some modules import, themselves included."""
+    content = hashlib.sha256()
+    for path in _closure(*modules):
+        content.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())
+    return content.hexdigest()
+
+
+def _closure(*modules: str) -> list[Path]:
+    """The files of these modules of ours, and of all that they import."""
+    found: set[Path] = set()
+    left = list(modules)
+    while left:
+        path = _file(left.pop())
+        if path and path not in found:
+            found.add(path)
+            left += _imported(_tree(path))
+    return sorted(found)
+
+
+def _file(module: str) -> Path | None:
+    """The file of a module of ours; none of other modules, of packages and of what is in one."""
+    package, *parts = module.split(".")
+    path = PACKAGE.joinpath(*parts).with_suffix(".py")
+    return path if package == PACKAGE.name and parts and path.exists() else None
+
+
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    """Names after `import`, and after `from … import` those of modules and of what is in them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)

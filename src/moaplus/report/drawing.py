@@ -1,0 +1,99 @@
+"""What figures share: their style, and files that are the same for the same data."""
+
+import importlib
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase
+
+from moaplus.data.images import load_labels
+from moaplus.plan.results import figure_files
+from moaplus.plan.runs import Run
+from moaplus.plan.studies import Plan
+from moaplus.report.titles import METHODS
+from moaplus.runs.evaluated import load_samples
+from moaplus.storage.files import whole_file
+
+SHOWN = 10  # images in the reconstruction figure
+COMPARED = ("moa", "moa_plus")  # the paper's two models
+METADATA = {".png": {"Software": None}, ".svg": {"Date": None}}  # neither date nor version
+
+
+def write_figure(package: str, name: str, plan: Plan) -> None:
+    """Draw one figure of the default studies and write it as PNG and SVG.
+
+    Args:
+        package: where its module is: `report` or `audit`.
+        name: of its module in the package's `figures`.
+        plan: what params.yaml asks for.
+    """
+    mpl.rcParams.update({"svg.hashsalt": "moaplus", "svg.fonttype": "none", "savefig.dpi": 110})
+    sns.set_theme(context="paper", style="whitegrid", palette="colorblind")
+    figure: Figure = importlib.import_module(f"moaplus.{package}.figures.{name}").draw(plan)
+    for path in figure_files([name]):
+        with whole_file(path) as temporary:
+            figure.savefig(temporary, metadata=METADATA[path.suffix], bbox_inches="tight")
+    plt.close(figure)
+
+
+def configurations(plan: Plan) -> dict[str, list[Run]]:
+    """Runs of the paper's models by all but seed and objective, in the plan's order."""
+    groups: dict[str, list[Run]] = {}
+    for run in plan.default_runs.values():
+        if run.objective in COMPARED:
+            changes = ", ".join(["", *run.changes])
+            label = f"{run.selection.name}, M = {run.experts}{changes}"
+            groups.setdefault(label, []).append(run)
+    return groups
+
+
+def first_seeds(runs: list[Run]) -> list[Run]:
+    """The run of the first seed for each objective."""
+    first: dict[str, Run] = {}
+    for run in runs:
+        first.setdefault(run.objective, run)
+    return list(first.values())
+
+
+def draw_reconstructions(part: FigureBase, runs: list[Run]) -> None:
+    """Originals, and for each run the mixed reconstruction and that of each expert."""
+    rows = _reconstruction_rows(runs)
+    axes = part.subplots(len(rows), SHOWN)
+    for (label, images, notes), row in zip(rows, axes, strict=True):
+        for image, note, axis in zip(images, notes, row, strict=True):
+            axis.imshow(image, cmap="gray", vmin=0, vmax=1)
+            axis.set(xticks=[], yticks=[])
+            axis.set_xlabel(note, fontsize=6, labelpad=1)
+        row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+
+
+def _reconstruction_rows(runs: list[Run]) -> list[tuple[str, np.ndarray, list[str]]]:
+    rows = []
+    for run in runs:
+        samples = load_samples(run)
+        by_class = load_labels(run.selection)["test"][samples["shown"]].argsort(kind="stable")
+        chosen = by_class[np.linspace(0, len(by_class) - 1, SHOWN).round().astype(int)]
+        P = samples["concentrations"][chosen]
+        experts = samples["reconstructions"][:, chosen]
+        if not rows:
+            rows.append(("original", samples["originals"][chosen], [""] * SHOWN))
+        mixed = np.einsum("nm,mnhw->nhw", P, experts)
+        rows.append((f"{METHODS[run.objective]}, mixed", mixed, [""] * SHOWN))
+        rows += [
+            (f"expert {k + 1}", images, [f"{p:.2f}" for p in P[:, k]])
+            for k, images in enumerate(experts)
+        ]
+    return rows
+
+
+def ticks(axis: Axes, values: pd.Series) -> None:
+    """A tick for each value of a logarithmic axis, and no others."""
+    axis.minorticks_off()
+    axis.set_xticks(values.unique(), [f"{value:,}" for value in values.unique()])

@@ -1,0 +1,43 @@
+"""The quantities that tables show: columns of runs.csv, how they are called and written."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A column of runs.csv.
+
+    Attributes:
+        column: its name there.
+        heading: what tables call it.
+        digits: after the point.
+        in_studies: whether the table of every study shows it.
+        constant: whether it is the same for all seeds, so that it has no interval.
+    """
+
+    column: str
+    heading: str
+    digits: int
+    in_studies: bool = False
+    constant: bool = False
+
+
+QUANTITIES = {
+    quantity.column: quantity
+    for quantity in (
+        Quantity("nmi", "NMI", 3, in_studies=True),
+        Quantity("nmi_ceiling", "NMI ceiling", 3, in_studies=True, constant=True),
+        Quantity("nmi_geometric", "NMI, geometric mean", 3),
+        Quantity("nmi_min", "NMI, smaller entropy", 3),
+        Quantity("nmi_max", "NMI, larger entropy", 3),
+        Quantity("acc", "ACC", 3, in_studies=True),
+        Quantity("ari", "ARI", 3, in_studies=True),
+        Quantity("mixture_error", "mixed loss", 4, in_studies=True),
+        Quantity("routed_error", "routed loss", 4, in_studies=True),
+        Quantity("noise_error", "loss on noise", 4, in_studies=True),
+        Quantity("dominance", "dominance", 2, in_studies=True),
+        Quantity("load_entropy", "load entropy", 2, in_studies=True),
+        Quantity("objective", "minimised value", 4),
+    )
+}
+LOSSES = ("mixture_error", "routed_error")  # what the paper's "loss" may mean

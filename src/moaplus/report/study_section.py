@@ -1,0 +1,88 @@
+"""One table for each selection of a study: every method, and MoA+ against each other objective."""
+
+import pandas as pd
+
+from moaplus.plan.references import REFERENCE_METHODS
+from moaplus.plan.runs import Selection
+from moaplus.plan.studies import Study
+from moaplus.report.cells import (
+    ABSENT,
+    ROWS,
+    Line,
+    cell,
+    cells,
+    code,
+    common_query,
+    difference_text,
+    lines_of,
+    markdown,
+    paired_difference,
+    rows_in_words,
+    title,
+)
+from moaplus.report.claims import direction
+from moaplus.report.quantities import QUANTITIES
+from moaplus.report.titles import METHODS
+
+SHOWN = [column for column, quantity in QUANTITIES.items() if quantity.in_studies]
+COMPARED = ("nmi", "mixture_error")
+TEST = "NMI, test"
+
+
+def study_sections(study: Study, runs: pd.DataFrame) -> list[str]:
+    """The study's heading, and its tables for each selection of images."""
+    changes = study.runs[0].variant
+    parts = [f"## Study `{study.name}`" + (f": {changes}" if changes else "")]
+    for selection in dict.fromkeys(run.selection for run in study.runs):
+        parts += _selection_parts(study, selection, runs)
+    return parts
+
+
+def _selection_parts(study: Study, selection: Selection, runs: pd.DataFrame) -> list[str]:
+    train, test = (runs.query(common_query(study, split)) for split in ("train", "test"))
+    lines = lines_of(study, selection)
+    headings = {QUANTITIES[column].heading: column for column in SHOWN} | {TEST: "nmi"}
+    parts = [
+        title(selection, train.query(lines[0].query)["n"].iloc[0]) + ".",
+        markdown(_methods(lines, train, test)),
+        rows_in_words(study, headings),
+    ]
+    comparisons = _comparisons(lines, train)
+    if comparisons:
+        parts += ["MoA+ minus the other, seed by seed:", markdown(comparisons)]
+    return parts
+
+
+def _methods(lines: list[Line], train: pd.DataFrame, test: pd.DataFrame) -> list[dict]:
+    several = len({line.architecture for line in lines} - {ABSENT}) > 1
+    table = []
+    for line in lines:
+        rows = train.query(line.query)
+        reference = line.method in REFERENCE_METHODS
+        table.append(
+            {"M": line.experts, "method": METHODS[line.method]}
+            | ({"experts": line.architecture} if several else {})
+            | {"parameters": ABSENT if reference else f"{rows['parameters'].iloc[0]:,.0f}"}
+            | cells(rows, SHOWN)
+            | {TEST: cell(test.query(line.query), "nmi"), "seeds": len(rows)}
+            | {ROWS: code(line.query)}
+        )
+    return table
+
+
+def _comparisons(lines: list[Line], train: pd.DataFrame) -> list[dict]:
+    """A row for each objective beside which MoA+ was trained."""
+    ours = {(line.experts, line.architecture): line for line in lines if line.method == "moa_plus"}
+    table = []
+    for line in lines:
+        plus = ours.get((line.experts, line.architecture))
+        if plus is None or line == plus:
+            continue
+        row = {"M": line.experts, "experts": line.architecture, "other": METHODS[line.method]}
+        for column in COMPARED:
+            difference = paired_difference(train.query(plus.query), train.query(line.query), column)
+            heading = QUANTITIES[column].heading
+            row[heading] = difference_text(difference, column)
+            row[f"MoA+'s {heading} is"] = f"**{direction(difference)}**"
+        table.append(row | {ROWS: f"{code(plus.query)} minus {code(line.query)}"})
+    return table

@@ -1,0 +1,96 @@
+"""table.md and metrics.json of a report, from its runs.csv."""
+
+import json
+from collections.abc import Sequence
+
+import pandas as pd
+
+from moaplus.plan.results import RESULTS, Report
+from moaplus.plan.runs import Run
+from moaplus.provenance.origin import read_header
+from moaplus.report.paper_section import paper_sections
+from moaplus.report.rows import read_runs
+from moaplus.report.study_section import study_sections
+from moaplus.storage.files import save_text
+from moaplus.storage.frames import load_frame
+
+INTRODUCTION = """\
+Every cell is a mean over seeds with a 95 % bootstrap interval. NMI (arithmetic mean) compares the
+gate's argmax with the labels, which training never sees; its ceiling is the most that so many
+clusters can reach. Loss is the mean squared error per pixel, grey values in [0, 1], of the mixed
+reconstruction Σ p x̂ (*mixed*) or of the expert with the largest concentration (*routed*): the
+paper does not say which it means. Clusters are scored on the training images, as is the custom in
+clustering, and on the test images of the same classes."""
+
+
+def write_table(report: Report) -> None:
+    """Write the table and the metrics of a report."""
+    runs = read_runs(report.runs_table)
+    default = report.folder == RESULTS
+    heading = "Does MoA+ do what the paper claims?" if default else report.folder.name
+    parts = [f"# {heading}", INTRODUCTION, *_missing(report)]
+    for study in report.studies:
+        sections = paper_sections if study.name == "paper" else study_sections
+        parts += sections(study, runs)
+    parts += _what_was_run(report)
+    save_text(report.table, "\n\n".join(parts) + "\n")
+    save_text(report.metrics, json.dumps(metrics(runs), indent=2) + "\n")
+
+
+def _missing(report: Report) -> list[str]:
+    """Runs that are in no mean, since their training failed."""
+    if not report.failed:
+        return []
+    lines = [f"- `{folder}`: {reason}" for folder, reason in report.failed.items()]
+    head = f"**Failed, and in no mean below: {len(lines)}. Mind the column seeds.**"
+    return [head, "\n".join(lines)]
+
+
+def metrics(runs: pd.DataFrame) -> dict:
+    """Means over seeds on the training images: selection -> network -> M -> method -> score."""
+    scores = ["nmi", "acc", "ari", "mixture_error", "routed_error"]
+    places = runs["folder"].str.split("/").str[1:4]  # models/selection/network/M…
+    rows = runs.assign(place=places.str.join("/"))[runs["split"] == "train"]
+    result: dict = {}
+    for (place, method), row in rows.groupby(["place", "method"])[scores].mean().iterrows():
+        selection, network, experts = place.split("/")
+        cell = result.setdefault(selection, {}).setdefault(network, {}).setdefault(experts, {})
+        cell[method] = {score: round(value, 6) for score, value in row.dropna().items()}
+    return result
+
+
+def _what_was_run(report: Report) -> list[str]:
+    runs = report.runs
+    networks = sorted({run.network for run in runs}, key=str)
+    budget = sorted({run.training for run in runs}, key=str)
+    made_on = sorted({read_header(run).made_on for run in runs})
+    studies = ", ".join(study.name for study in report.studies)
+    lines = [
+        f"- {len(runs)} trainings ({studies}; shared runs train once),"
+        " with the same budget for every objective.",
+    ]
+    lines += [
+        f"- Experts and gate: `{network.architecture}`, channels {network.channels}, "
+        f"latent {network.latent}."
+        for network in networks
+    ]
+    lines += [
+        f"- Budget: {training.epochs} epochs, batch {training.batch_size}, one-cycle Adam up to "
+        f"{training.learning_rate:g}, ridge {training.ridge:g}, {training.precision}."
+        for training in budget
+    ]
+    lines += [f"- Trained on {made_on_line}." for made_on_line in made_on]
+    lines += [f"- Run time: {_run_time(runs)}"]
+    return ["## What was run, on what, how long", "\n".join(lines)]
+
+
+def _run_time(runs: Sequence[Run]) -> str:
+    """Sum of Snakemake's benchmark records; they are not versioned, so some may be absent."""
+    files = [run.benchmark for run in runs if run.benchmark.exists()]
+    if not files:
+        return "not recorded here."
+    record = pd.concat([load_frame(file, "delete it", sep="\t") for file in files])
+    return (
+        f"{record['s'].sum():,.0f} s in {len(record)} training processes of one thread, "
+        f"at most {record['max_rss'].max():,.0f} MB each."
+    )

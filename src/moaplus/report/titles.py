@@ -1,0 +1,13 @@
+"""What methods are called in tables and figures."""
+
+METHODS = {
+    "moa": "Standard MoA",
+    "moe": "Mixture of experts (1991, eq. 1.2)",
+    "hinton": "Mixture of experts (1991, eq. 1.3)",
+    "st_moe": "Standard MoA with ST-MoE's losses",
+    "moa_plus": "MoA+",
+    "moa_plus_exact": "MoA+, the loss itself",
+    "moa_plus_frobenius": "MoA+, Frobenius bound",
+    "kmeans": "k-means",
+    "pca_gmm": "PCA (50) + Gaussian mixture",
+}

@@ -1,0 +1,1 @@
+"""One run <-> its files: training, checkpoints, evaluation; and the reference methods."""

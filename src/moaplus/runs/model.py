@@ -1,0 +1,59 @@
+"""A run's mixture: with fresh weights, or as its model file has it."""
+
+import os
+
+import torch
+from torch import Tensor
+
+from moaplus.mixture.networks import MixtureOfAutoencoders
+from moaplus.plan.runs import Run
+from moaplus.provenance.origin import check_origin
+from moaplus.storage.files import UserError, put_aside
+from moaplus.storage.tensors import load_tensors
+
+LESS = "try a smaller train.learning_rate or a larger train.ridge in params.yaml"
+
+
+def prepare_device(device: str, threads: int) -> torch.device:
+    """Set threads and determinism; return the device to compute on."""
+    torch.set_num_threads(threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # As use_deterministic_algorithms(True), which would also import the compiler: a second a run.
+    torch.set_deterministic_debug_mode("error")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # none is read; filling takes time
+    torch.backends.cudnn.allow_tf32 = False  # float32 means float32 on a GPU too
+    return torch.device("cuda" if device == "auto" and torch.cuda.is_available() else "cpu")
+
+
+def build(run: Run) -> MixtureOfAutoencoders:
+    """The run's mixture, with fresh weights from torch's random state."""
+    network = run.network
+    return MixtureOfAutoencoders(
+        run.experts, network.architecture, network.channels, network.latent
+    )
+
+
+def load_model(run: Run) -> MixtureOfAutoencoders:
+    """The run's trained mixture.
+
+    Raises:
+        UserError: if the model is missing; damaged or of other shapes or types, then it is put
+            aside; or made by other settings or sources.
+    """
+    mixture = build(run)
+    try:
+        arrays, origin = load_tensors(run.model)
+    except FileNotFoundError as error:
+        raise UserError(f"{run.model}: missing; run `moaplus train {run.folder}`") from error
+    except (OSError, ValueError) as error:
+        raise put_aside(run.model, error) from error
+    weights = {name: torch.from_numpy(values) for name, values in arrays.items()}
+    if _kinds(weights) != _kinds(mixture.state_dict()):
+        raise put_aside(run.model, "names, shapes or types are not those of its network")
+    check_origin(run, origin)
+    mixture.load_state_dict(weights)
+    return mixture
+
+
+def _kinds(weights: dict[str, Tensor]) -> dict[str, tuple]:
+    return {name: (tuple(value.shape), value.dtype) for name, value in weights.items()}

@@ -1,0 +1,1 @@
+"""Mixtures with varying concentrations, bounds, scores and intervals: arrays in, arrays out."""
