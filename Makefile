@@ -33,10 +33,10 @@ test: environment
 
 # What the two tools do of each other's work, and what breaks, as tables; the tests run short forms.
 agreement faults: environment
-	python tests/$@.py
+	python tests/programs/$@.py
 
 bench: environment
-	python tests/benchmark.py
+	python tests/programs/benchmark.py
 
 environment: $(VENV)/.installed
 

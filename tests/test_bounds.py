@@ -5,7 +5,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moaplus.bounds import frobenius_bound, paper_bound, signed_loss
+
+from moaplus.theory.bounds import frobenius_bound, paper_bound, signed_loss
 
 seeds = st.integers(0, 2**31)
 experts = st.integers(2, 6)

@@ -5,7 +5,10 @@ import dataclasses
 import pytest
 import torch
 
-from moaplus import plan, training
+from moaplus.mixture import fit
+from moaplus.plan.runs import Run
+from moaplus.provenance import origin
+from moaplus.runs import training
 
 
 class KilledError(Exception):
@@ -13,19 +16,19 @@ class KilledError(Exception):
 
 
 @pytest.fixture
-def run(smoke_run, monkeypatch) -> plan.Run:
+def run(smoke_run, monkeypatch) -> Run:
     """The smoke run with four epochs of three steps, and noise of torch's own in its objective."""
     budget = dataclasses.replace(smoke_run.training, epochs=4, batch_size=150)
-    noisy = training.OBJECTIVES["moa_plus"]
-    monkeypatch.setitem(
-        training.OBJECTIVES, "moa_plus", lambda o: noisy(o) * (1 + 0.01 * torch.rand(()))
+    plain = training.objective_of(smoke_run)
+    monkeypatch.setattr(
+        training, "objective_of", lambda _: lambda o: plain(o) * (1 + 0.01 * torch.rand(()))
     )
     return dataclasses.replace(smoke_run, training=budget)
 
 
-def train(run: plan.Run, monkeypatch, steps: int | None = None, every: int = 1) -> bool:
+def train(run: Run, monkeypatch, steps: int | None = None, every: int = 1) -> bool:
     """Train for at most so many steps; whether it came to the end."""
-    done, step = 0, training.step
+    done, step = 0, fit.step
 
     def counted(*arguments):
         nonlocal done
@@ -35,7 +38,7 @@ def train(run: plan.Run, monkeypatch, steps: int | None = None, every: int = 1) 
         return step(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "step", counted)
+        patch.setattr(fit, "step", counted)
         try:
             training.train(run, checkpoint_every=every)
         except KilledError:
@@ -43,7 +46,7 @@ def train(run: plan.Run, monkeypatch, steps: int | None = None, every: int = 1) 
     return True
 
 
-def made(run: plan.Run) -> tuple[bytes, bytes]:
+def made(run: Run) -> tuple[bytes, bytes]:
     return run.model.read_bytes(), run.history.read_bytes()
 
 
@@ -100,6 +103,7 @@ def test_a_checkpoint_of_something_else_counts_as_none(run, never_killed, monkey
         run.checkpoint.write_bytes(content)
         assert train(run, monkeypatch)
         assert made(run) == never_killed
+        run.model.unlink()
     run.checkpoint.write_bytes(whole)
-    monkeypatch.setattr(plan, "_train_digest", lambda: "other sources")
+    monkeypatch.setattr(origin, "digest", lambda *_: "other sources")
     assert not train(run, monkeypatch, steps=11)

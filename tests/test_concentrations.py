@@ -9,7 +9,9 @@ import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from moaplus.concentrations import (
+from scipy.stats import norm
+
+from moaplus.theory.concentrations import (
     Regression,
     gram,
     improved_edf,
@@ -19,7 +21,6 @@ from moaplus.concentrations import (
     weighted_edf,
     weighted_mean,
 )
-from scipy.stats import norm
 
 KINDS = {
     "numpy-float64": lambda values: np.asarray(values, dtype=np.float64),

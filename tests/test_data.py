@@ -7,11 +7,22 @@ import threading
 
 import numpy as np
 import pytest
-from moaplus.files import UserError, load_arrays, save_arrays, whole_file
 
-from moaplus import datasets, fetch, images, plan
+from moaplus.data import fetch, images, select
+from moaplus.plan.datasets import DATASETS, RAW, raw_files
+from moaplus.plan.runs import Selection
+from moaplus.storage.arrays import load_arrays, save_arrays
+from moaplus.storage.files import UserError, whole_file
 
-IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = plan.raw_files("mnist")
+IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = raw_files("mnist")
+
+
+def get(dataset: str = "mnist") -> None:
+    fetch.fetch(DATASETS[dataset], raw_files(dataset))
+
+
+def write_selection(selection: Selection) -> None:
+    select.select(selection, raw_files(selection.dataset))
 
 
 @pytest.fixture
@@ -46,26 +57,28 @@ def no_npm(monkeypatch):
 
 def test_hashes_of_gzipped_files_are_torchvisions():
     published = fetch.torchvision_datasets()
-    for name, dataset in (("FashionMNIST", "fashion-mnist"), ("KMNIST", "kmnist")):
-        assert tuple(md5 for _, md5 in getattr(published, name).resources) == datasets.MD5[dataset]
+    gzipped = [dataset for dataset in DATASETS.values() if not dataset.npm]
+    assert gzipped
+    for dataset in gzipped:
+        assert dict(getattr(published, dataset.torchvision).resources) == dataset.md5
 
 
 def test_files_already_there_are_verified_and_kept(mnist, workspace, capsys):
-    fetch.fetch("mnist")
+    get()
     assert capsys.readouterr().err.count("already there, verified") == 4
 
 
 def test_a_mirror_is_used_and_named(mnist, server, no_npm, capsys, monkeypatch):
     published = fetch.torchvision_datasets().MNIST
     resources = []
-    for path in plan.raw_files("mnist"):
+    for path in raw_files("mnist"):
         packed = gzip.compress((mnist / "mnist" / path.name).read_bytes(), 1, mtime=0)
         server[f"{path.name}.gz"] = packed
         resources.append((f"{path.name}.gz", fetch.md5_of(write(packed))))
     monkeypatch.setattr(published, "resources", resources)
-    fetch.fetch("mnist")
+    get()
     assert capsys.readouterr().err.count("http://127.0.0.1") == 4
-    assert datasets.read_idx(LABELS, 1).tolist()[:3] == [5, 0, 4]
+    assert select.read_idx(LABELS, 1).tolist()[:3] == [5, 0, 4]
 
 
 def write(content: bytes):
@@ -84,28 +97,28 @@ def write(content: bytes):
 def test_when_every_source_fails_each_is_named_and_nothing_is_left(server, no_npm, body):
     server[f"{IMAGES.name}.gz"] = body
     with pytest.raises(UserError) as error:
-        fetch.fetch("mnist")
+        get()
     for words in (str(IMAGES), "http://127.0.0.1", "npm is not installed"):
         assert words in str(error.value)
     assert "\n" not in str(error.value)
-    assert not plan.RAW.exists() or not list(plan.RAW.rglob("*ubyte*"))
+    assert not RAW.exists() or not list(RAW.rglob("*ubyte*"))
 
 
-@pytest.mark.parametrize("dataset", ["fashion-mnist", "kmnist"])
+@pytest.mark.parametrize("dataset", sorted(set(DATASETS) - {"mnist"}))
 def test_other_data_sets_come_through_the_same_code(server, dataset):
-    path = plan.raw_files(dataset)[0]
+    path = next(iter(raw_files(dataset)))
     server[path.name] = b"not what was published"
     with pytest.raises(UserError, match=r"train-images-idx3-ubyte\.gz.*127\.0\.0\.1"):
-        fetch.fetch(dataset)
+        get(dataset)
 
 
 def test_truncated_raw_files_are_replaced_or_refused(mnist, server, no_npm):
-    shutil.copytree(mnist / "mnist", plan.RAW / "mnist")
+    shutil.copytree(mnist / "mnist", RAW / "mnist")
     IMAGES.write_bytes(IMAGES.read_bytes()[:1000])
     with pytest.raises(UserError, match="missing, wrong or truncated"):
-        datasets.select(selection((0, 1), None))
+        write_selection(selection((0, 1), None))
     with pytest.raises(UserError, match="wrong or truncated, deleted"):
-        fetch.fetch("mnist")
+        get()
     assert not IMAGES.exists()
     assert LABELS.exists()
 
@@ -123,19 +136,19 @@ def test_idx_files_of_another_kind_are_refused(tmp_path):
     for name, content in cases.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(UserError, match=name):
-            datasets.read_idx(tmp_path / name, 3)
+            select.read_idx(tmp_path / name, 3)
     (tmp_path / "good.gz").write_bytes(gzip.compress(header + bytes(range(256)) * 9 + b"\0" * 48))
-    assert datasets.read_idx(tmp_path / "good.gz", 3).shape == (3, 28, 28)
+    assert select.read_idx(tmp_path / "good.gz", 3).shape == (3, 28, 28)
 
 
-def selection(classes: tuple[int, ...], n: int | None) -> plan.Selection:
-    return plan.Selection("mnist", classes, n, subset_seed=0)
+def selection(classes: tuple[int, ...], n: int | None) -> Selection:
+    return Selection("mnist", classes, n, subset_seed=0)
 
 
 def test_zeros_and_ones_are_as_many_as_the_second_reading_takes(workspace):
     zeros_and_ones, everything = selection((0, 1), None), selection(tuple(range(10)), 12665)
     for chosen in (zeros_and_ones, everything):
-        datasets.select(chosen)
+        write_selection(chosen)
         assert len(images.load_images(chosen)["train"]) == 12665
     assert set(images.load_labels(zeros_and_ones)["test"]) == {0, 1}
     assert len(images.load_labels(everything)["test"]) == 10000
@@ -143,23 +156,35 @@ def test_zeros_and_ones_are_as_many_as_the_second_reading_takes(workspace):
 
 def test_subsets_keep_the_proportions_of_classes_and_are_seeded(workspace):
     chosen = selection((0, 1, 7), 1000)
-    datasets.select(chosen)
+    write_selection(chosen)
     first = load_arrays(chosen.images_path)["train"]
     labels = images.load_labels(chosen)["train"]
-    everyone = datasets.read_idx(LABELS, 1)
+    everyone = select.read_idx(LABELS, 1)
     everyone = everyone[np.isin(everyone, [0, 1, 7])]
     for label in (0, 1, 7):
         assert np.sum(labels == label) == pytest.approx(1000 * np.mean(everyone == label), abs=1)
-    datasets.select(chosen)
+    write_selection(chosen)
     np.testing.assert_array_equal(first, load_arrays(chosen.images_path)["train"])
-    other = plan.Selection("mnist", (0, 1, 7), 1000, subset_seed=1)
-    datasets.select(other)
+    other = Selection("mnist", (0, 1, 7), 1000, subset_seed=1)
+    write_selection(other)
     assert not np.array_equal(first, load_arrays(other.images_path)["train"])
+
+
+def test_the_shown_test_images_are_the_first_of_each_class_in_their_order(workspace):
+    for classes, each in (((0, 1), 10), (tuple(range(10)), 2)):
+        chosen = selection(classes, 1000)
+        write_selection(chosen)
+        shown, labels = images.load_shown(chosen), images.load_labels(chosen)["test"]
+        assert (np.diff(shown) > 0).all()
+        for label in classes:
+            assert [i for i in shown if labels[i] == label] == [
+                i for i in range(len(labels)) if labels[i] == label
+            ][:each]
 
 
 def test_more_images_than_there_are_is_refused(workspace):
     with pytest.raises(UserError, match="20000 is not allowed"):
-        datasets.select(selection((0, 1), 20000))
+        write_selection(selection((0, 1), 20000))
 
 
 def test_files_are_whole_or_absent(tmp_path):

@@ -1,17 +1,17 @@
 """What is done, whenever Snakemake starts, to files that are not what they should be."""
 
-from conftest import change_params
-from moaplus.distrust import distrust
-from moaplus.training import train
+from workspace import change_params
 
-from moaplus import plan
+from moaplus.plan.studies import load
+from moaplus.provenance.distrust import distrust
+from moaplus.runs.training import train
 
 
 def test_a_model_of_other_settings_is_dated_back_until_they_are_wanted_again(smoke_run, workspace):
     def set_ridge(ridge: float) -> None:
         change_params(workspace, lambda params: params["train"].update(ridge=ridge))
         for _ in range(2):  # the second time changes nothing
-            assert distrust(plan.load()) == []
+            assert distrust(load()) == []
 
     def mtime() -> int:
         return smoke_run.model.stat().st_mtime_ns

@@ -3,15 +3,14 @@
 import re
 import tomllib
 
-import yaml
-from conftest import ROOT
+from workspace import ROOT, read_yaml
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PINS = {*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]}
 
 
 def test_environment_yml_has_the_pins_of_pyproject():
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    environment = read_yaml(ROOT / "environment.yml")
     (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
     assert set(pip) == PINS
 
@@ -19,5 +18,5 @@ def test_environment_yml_has_the_pins_of_pyproject():
 def test_every_pin_is_exact_and_in_the_constraints():
     constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8").lower().splitlines()
     for pin in PINS:
-        assert re.fullmatch(r"[a-z0-9-]+(\[server\])?==[\d.]+", pin)
+        assert re.fullmatch(r"[a-z0-9.-]+(\[server\])?==[\d.]+", pin)
         assert pin.replace("[server]", "") in constraints

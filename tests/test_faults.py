@@ -50,9 +50,5 @@ def test_wrong_mirrors(lab):
     assert survived(faults.bad_mirrors(lab, ("stalls", "half a file")))
 
 
-def test_files_from_the_future(lab):
-    assert survived(faults.clocks_set_back(lab))
-
-
 def test_a_failed_training_is_named_and_left_out(lab):
     assert survived(faults.not_finite(lab))

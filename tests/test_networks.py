@@ -3,17 +3,15 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from moaplus.networks import (
-    ARCHITECTURES,
-    CAE,
-    MixtureOfAutoencoders,
-    SegNet,
-    UNet,
-    max_pool,
-    unpool,
-)
 from textbook import autoencoder
 from torch import nn
+
+from moaplus.mixture.architectures.cae import CAE
+from moaplus.mixture.architectures.segnet import SegNet
+from moaplus.mixture.architectures.unet import UNet
+from moaplus.mixture.networks import MixtureOfAutoencoders
+from moaplus.mixture.single import max_pool, unpool
+from moaplus.plan.choices import names
 
 
 def textbook_expert(experts: CAE, k: int) -> nn.Sequential:
@@ -53,7 +51,7 @@ def test_each_expert_is_a_textbook_autoencoder(count):
         torch.testing.assert_close(reconstructions[k], expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", names("mixture/architectures"))
 def test_mixture_reconstructs_by_every_expert_and_has_a_logit_for_each(architecture):
     mixture = MixtureOfAutoencoders(4, architecture, (4, 6), 5)
     reconstructions, logits = mixture(torch.rand(7, 28, 28))

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from moaplus.optimizer import Adam, one_cycle
+
+from moaplus.mixture.optimizer import Adam, one_cycle
 
 
 @pytest.mark.parametrize("updates", [2, 3, 7, 100, 1188])

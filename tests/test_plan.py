@@ -1,27 +1,27 @@
 """params.yaml -> studies, runs, paths; and what is said of a wrong params.yaml."""
 
+import copy
 from pathlib import Path
 
 import pytest
-import yaml
-from conftest import PlainDumper
-from moaplus.files import UserError
+from workspace import ROOT, read_yaml, write_yaml
 
-from moaplus import plan
+from moaplus.plan import studies
+from moaplus.plan.studies import Plan
+from moaplus.storage.files import UserError
 
-ROOT = Path(__file__).parents[1]
-PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+PARAMS = read_yaml(ROOT / "params.yaml")
 
 
-def load(tmp_path: Path, params: object) -> plan.Plan:
+def load(tmp_path: Path, params: object) -> Plan:
     path = tmp_path / "params.yaml"
-    path.write_text(yaml.dump(params, Dumper=PlainDumper), encoding="utf-8")
-    return plan.load(path)
+    write_yaml(path, params)
+    return studies.load(path)
 
 
 def changed(keys: str, value: object) -> dict:
     """The project's parameters with the value at a dotted key replaced."""
-    params = yaml.safe_load(yaml.safe_dump(PARAMS))
+    params = copy.deepcopy(PARAMS)
     *parents, last = [int(key) if key.isdigit() else key for key in keys.split(".")]
     place = params
     for key in parents:
@@ -36,7 +36,7 @@ def test_default_runs_and_how_studies_share_them(tmp_path):
     assert len(paper) == 2 * 2 * 10
     assert len(experts) == 4 * 2 * 5
     # Shared: ten M = 2 runs on all digits, and those of moa and moa_plus.
-    assert len(the_plan.runs) == 40 + (40 - 10) + (35 - 10) + 3 + 3
+    assert len(the_plan.default_runs) == 40 + (40 - 10) + (35 - 10) + 3 + 3
     assert {run.experts for run in paper} == {2}
     assert the_plan.run("models/mnist-0+1/cae/M2/moa_plus/seed3").seed == 3
 
@@ -48,26 +48,49 @@ def test_both_readings_of_the_paper_have_equal_budgets(tmp_path):
 
 
 def test_paths_name_everything_that_differs(tmp_path):
-    params = PARAMS | {"subset_seed": 7}
-    params["studies"] = PARAMS["studies"] | {
-        "small": {
-            "selections": [{"classes": [5, 8], "images": 100}],
-            "experts": [3],
-            "objectives": ["moa"],
-            "seeds": [4],
-            "train": {"epochs": 2, "batch_size": 64},
-        }
+    study = {
+        "dataset": "kmnist",
+        "selections": [{"classes": [5, 8], "images": 100}],
+        "experts": [3],
+        "objectives": ["moa"],
+        "seeds": [4],
+        "model": {"latent": 8, "channels": [4, 16]},
+        "train": {"epochs": 2, "batch_size": 64},
     }
+    params = PARAMS | {"subset_seed": 7, "studies": PARAMS["studies"] | {"small": study}}
     (run,) = load(tmp_path, params).studies["small"].runs
-    folder = "models/mnist-5+8-n100-subset7/cae-epochs=2/M3/moa/seed4"
+    folder = "models/kmnist-5+8-n100-subset7/cae-channels=4+16-latent=8-epochs=2/M3/moa/seed4"
     assert run.folder.as_posix() == folder
-    assert run.training.epochs == 2
+    assert (run.training.epochs, run.network.latent, run.network.channels) == (2, 8, (4, 16))
+    assert run.variant == "channels=4+16, latent=8, epochs=2"
+
+
+OTHER = {
+    "model": {"architecture": "unet", "channels": [3, 5], "latent": 9},
+    "train": {
+        "epochs": 9, "batch_size": 9, "learning_rate": 0.5, "ridge": 0.5, "precision": "bfloat16",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("part", "key"), [(part, key) for part in OTHER for key in PARAMS[part]])
+def test_every_setting_that_a_study_changes_is_in_its_folder(tmp_path, part, key):
+    smoke = {k: v for k, v in PARAMS["studies"]["smoke"].items() if k != "train"}
+    changes = {part: {key: OTHER[part][key]}}
+    params = PARAMS | {
+        "studies": {"plain": smoke, "changed": smoke | changes},
+        "default": ["plain"],
+    }
+    plan = load(tmp_path, params)
+    plain, changed = ({run.folder for run in plan.studies[n].runs} for n in ("plain", "changed"))
+    assert len(plain) == len(changed) == 8
+    assert not plain & changed
 
 
 def test_whole_numbers_may_be_written_with_a_point(tmp_path):
     params = changed("model", {"architecture": "cae", "channels": [8.0, 16.0], "latent": 32.0})
     params["train"]["epochs"] = 6.0
-    run = next(iter(load(tmp_path, params).runs.values()))
+    run = next(iter(load(tmp_path, params).default_runs.values()))
     numbers = (*run.network.channels, run.network.latent, run.training.epochs)
     assert numbers == (8, 16, 32, 6)
     assert all(isinstance(number, int) for number in numbers)
@@ -80,31 +103,18 @@ def test_architectures_of_a_study_are_an_axis_of_its_runs(tmp_path):
 
 
 def test_only_the_objective_that_has_them_depends_on_its_constants(tmp_path):
-    before = load(tmp_path, PARAMS).runs
-    after = load(tmp_path, changed("objectives.st_moe.balance", 0.5)).runs
+    before = load(tmp_path, PARAMS).default_runs
+    after = load(tmp_path, changed("objectives.st_moe.balance", 0.5)).default_runs
     touched = {run.objective for f, run in before.items() if run.settings() != after[f].settings()}
     assert touched == {"st_moe"}
-
-
-def test_groups_hold_each_run_once_and_never_ask_the_default_run_for_more(tmp_path):
-    params = changed("studies.smoke.seeds", [0, 1])
-    params["studies"]["more"] = params["studies"]["paper"] | {"seeds": [9, 10, 11]}
-    the_plan = load(tmp_path, params)
-    folders = [str(run.folder) for group in the_plan.groups for run in group]
-    assert sorted(folders) == sorted(the_plan.known_runs)
-    for group in the_plan.groups:
-        assert len({str(run.folder) in the_plan.runs for run in group}) == 1
-    params["studies"] = dict(reversed(params["studies"].items()))
-    again = load(tmp_path, params).groups
-    assert {tuple(group) for group in again} == {tuple(group) for group in the_plan.groups}
 
 
 def test_one_more_seed_adds_just_its_runs(tmp_path):
     before = load(tmp_path, PARAMS)
     after = load(tmp_path, changed("studies.paper.seeds", list(range(11))))
-    new = set(after.runs) - set(before.runs)
+    new = set(after.default_runs) - set(before.default_runs)
     assert {Path(folder).name for folder in new} == {"seed10"}
-    assert all(after.runs[folder] == run for folder, run in before.runs.items())
+    assert all(after.default_runs[folder] == run for folder, run in before.default_runs.items())
 
 
 @pytest.mark.parametrize(
@@ -133,7 +143,11 @@ def test_one_more_seed_adds_just_its_runs(tmp_path):
         ("studies.architectures.architectures", ["vit"], ["architectures[0]", "vit", "unet"]),
         ("objectives.st_moe.z", -1, ["objectives.st_moe.z", "-1", "minimum"]),
         ("objectives.hinton.sigma", float("nan"), ["objectives.hinton.sigma", "nan"]),
-        ("objectives.moe", {}, ["objectives", "moe", "st_moe"]),
+        ("objectives.moe", {"sigma": 1}, ["objectives.moe", "sigma", "allowed: nothing"]),
+        ("objectives.hinton", {}, ["objectives.hinton", "nothing", "allowed: sigma"]),
+        ("objectives.st_moe", {"z": 1}, ["objectives.st_moe", "allowed: balance, z"]),
+        ("studies.smoke.model", {"latent": 0}, ["studies.smoke.model.latent", "0"]),
+        ("studies.smoke.dataset", "cifar", ["studies.smoke.dataset", "cifar", "kmnist"]),
     ],
 )
 def test_wrong_values_are_refused_by_key_value_and_what_is_allowed(tmp_path, keys, value, words):
@@ -150,11 +164,11 @@ def test_files_that_are_no_parameters_are_refused(tmp_path, text):
     path = tmp_path / "params.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=r"params\.yaml"):
-        plan.load(path)
+        studies.load(path)
 
 
 def test_missing_params_and_unknown_runs_are_named(tmp_path):
     with pytest.raises(UserError, match=r"params\.yaml: cannot be read"):
-        plan.load(tmp_path / "params.yaml")
+        studies.load(tmp_path / "params.yaml")
     with pytest.raises(UserError, match="moaplus runs"):
         load(tmp_path, PARAMS).run("models/nothing")

@@ -6,17 +6,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from moaplus.evaluation import evaluate
-from moaplus.files import UserError, load_arrays
-from moaplus.report.audit.section import read_probe
-from moaplus.training import train
 
-from moaplus import plan, probes
+from moaplus.audit import draws
+from moaplus.audit.probes import counterexamples, gradients, mini_batches, random_batches
+from moaplus.audit.section import read_probe
+from moaplus.plan.results import GRADIENT_TIMES
+from moaplus.plan.studies import Study, load
+from moaplus.runs.evaluation import evaluate
+from moaplus.runs.training import train
+from moaplus.storage.arrays import load_arrays
+from moaplus.storage.files import UserError
 
 
-@pytest.mark.parametrize("kind", probes.KINDS_OF_P)
+@pytest.mark.parametrize("kind", draws.KINDS_OF_P)
 def test_random_concentrations_are_what_their_kind_says(kind):
-    P = probes.random_concentrations(np.random.default_rng(0), kind, (200, 64, 4))
+    P = draws.random_concentrations(np.random.default_rng(0), kind, (200, 64, 4))
     np.testing.assert_allclose(P.sum(axis=-1), 1)
     assert (P >= 0).all()
     largest, first = P.max(axis=-1).mean(), P[..., 0].mean()
@@ -29,7 +33,7 @@ def test_random_concentrations_are_what_their_kind_says(kind):
 
 
 def test_small_cases_are_all_there_are():
-    P, e = probes._small_cases(2, 10, 1)
+    P, e = counterexamples._small_cases(2, 10, 1)
     matrices = {tuple(p.flatten()) for p in P}
     assert len(matrices) == 9 * 9 - 9  # two equal rows make Γ singular
     assert len(P) == len(e) == 72 * 16
@@ -37,7 +41,7 @@ def test_small_cases_are_all_there_are():
 
 
 def test_counterexamples_break_the_bound_by_hand():
-    rows = probes.counterexamples(None)
+    rows = counterexamples.measure(None)
     for row in rows[rows["violations"] > 0].itertuples():
         P, e = (np.array([r.split() for r in text.split("; ")], float) for text in (row.P, row.e))
         inverse = np.linalg.inv(P.T @ P)
@@ -53,11 +57,13 @@ def test_counterexamples_break_the_bound_by_hand():
 
 
 def test_bounds_of_one_kind_by_loops(monkeypatch):
-    monkeypatch.setattr(probes, "DRAWS", 200)
-    monkeypatch.setattr(probes, "EXPERTS", (3,))
-    row = probes.bounds(None).query("concentrations == 'Dirichlet(1)' and errors == 'heavy tails'")
+    monkeypatch.setattr(random_batches, "DRAWS", 200)
+    monkeypatch.setattr(random_batches, "EXPERTS", (3,))
+    row = random_batches.measure(None).query(
+        "concentrations == 'Dirichlet(1)' and errors == 'heavy tails'"
+    )
     rng = np.random.default_rng(3)
-    P = probes.random_concentrations(rng, "Dirichlet(1)", (200, probes.IMAGES, 3))
+    P = draws.random_concentrations(rng, "Dirichlet(1)", (200, draws.IMAGES, 3))
     e = rng.pareto(1.0, P.shape)
     negative, ratios = 0, []
     for p, f in zip(P, e, strict=True):
@@ -72,30 +78,30 @@ def test_bounds_of_one_kind_by_loops(monkeypatch):
 
 def test_the_gradient_probe_would_notice_a_wrong_gradient(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(probes, "EXPERTS", (2,))
-    assert probes.gradients(None)["relative_error"].max() < 1e-6
-    assert set(pd.read_csv(plan.GRADIENT_TIMES)) == {
+    monkeypatch.setattr(gradients, "EXPERTS", (2,))
+    assert gradients.measure(None)["relative_error"].max() < 1e-6
+    assert set(pd.read_csv(GRADIENT_TIMES)) == {
         "experts", "logits_scale", "autograd_s", "differences_s",
     }  # fmt: skip
     right = torch.func.grad
     monkeypatch.setattr(torch.func, "grad", lambda function: lambda x: 1.01 * right(function)(x))
-    assert probes.gradients(None)["relative_error"].min() > 1e-3
+    assert gradients.measure(None)["relative_error"].min() > 1e-3
 
 
 def test_batches_average_to_the_gram_matrix_of_all_images(smoke_run):
     train(smoke_run)
     evaluate(smoke_run)
     the_plan = dataclasses.replace(
-        plan.load(), studies={"one": plan.Study("one", (smoke_run,))}, default=("one",)
+        load(), studies={"one": Study("one", (smoke_run,))}, default=("one",)
     )
-    rows = probes.batches(the_plan)
+    rows = mini_batches.measure(the_plan)
     assert list(rows["batch_size"]) == [16, 64, 256]
     assert rows["deviation"].is_monotonic_decreasing
     P = load_arrays(smoke_run.concentrations)["train_concentrations"].astype(float)
-    gammas = [P[i].T @ P[i] / len(i) for i in probes._batches(400, 16)]
+    gammas = [P[i].T @ P[i] / len(i) for i in mini_batches._shuffled_batches(400, 16)]
     np.testing.assert_allclose(np.mean(gammas, axis=0), P.T @ P / 400, rtol=1e-9)
 
 
 def test_missing_probes_are_named(workspace):
-    with pytest.raises(UserError, match=r"bounds\.csv: cannot be read .* `moaplus probe bounds`"):
-        read_probe("bounds")
+    with pytest.raises(UserError, match=r"weights\.csv: cannot be read .* `moaplus probe weights`"):
+        read_probe("weights")

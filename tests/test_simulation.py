@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from moaplus.simulation import COMPONENTS, TRUTHS, simulate, simulation_rows
 from scipy.stats import norm
 
-from moaplus import simulation
+from moaplus.audit import simulation
+from moaplus.audit.simulation import COMPONENTS, TRUTHS, simulate, simulation_rows
 
 N = 1000
 

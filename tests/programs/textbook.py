@@ -1,11 +1,13 @@
 """The same mixture as a textbook script writes it: torch's own layers, a loop over experts."""
 
 import torch
-from moaplus.fetch import torchvision_datasets
-from moaplus.networks import LEAK, Gate
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+
+from moaplus.data.fetch import torchvision_datasets
+from moaplus.mixture.layers import LEAK
+from moaplus.mixture.networks import Gate
 
 
 def autoencoder(channels: tuple[int, int], latent: int) -> nn.Sequential:

@@ -1,6 +1,6 @@
 """How far results of the same runs differ between two machines.
 
-    python tests/machines.py OTHER/results/runs.csv
+    python tests/programs/machines.py OTHER/results/runs.csv
 
 prints, for each objective, the differences of `results/runs.csv` from another one on the training
 images.
@@ -10,13 +10,16 @@ import argparse
 
 import pandas as pd
 
-from moaplus.plan import REFERENCES, RUNS_TABLE
+from moaplus.plan.references import REFERENCE_METHODS
+from moaplus.plan.results import RESULTS
 
 
 def differences(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     """A row per objective: median and largest difference of NMI, and of the loss in percent."""
     ours, theirs = (
-        frame[(frame["split"] == "train") & ~frame["method"].isin(REFERENCES)].set_index("folder")
+        frame[(frame["split"] == "train") & ~frame["method"].isin(REFERENCE_METHODS)].set_index(
+            "folder"
+        )
         for frame in (ours, theirs)
     )
     assert set(ours.index) == set(theirs.index), "the two tables are not of the same runs"
@@ -42,4 +45,4 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("other")
     other = pd.read_csv(parser.parse_args().other)
-    print(differences(pd.read_csv(RUNS_TABLE), other).to_markdown(index=False))
+    print(differences(pd.read_csv(RESULTS / "runs.csv"), other).to_markdown(index=False))

@@ -8,7 +8,6 @@ import csv
 import hashlib
 import io
 import logging
-import os
 import shutil
 import sys
 import tempfile
@@ -18,10 +17,16 @@ from pathlib import Path
 
 import boto3
 import pandas as pd
-from conftest import ROOT, call, change_params, jobs, make_workspace, planned_jobs
 from moto.server import ThreadedMotoServer
-
-from moaplus import fetch
+from workspace import (
+    ROOT,
+    call,
+    change_params,
+    fetch_mnist,
+    jobs,
+    make_workspace,
+    planned_jobs,
+)
 
 TRAININGS = 4
 S3 = "S3 (moto)"
@@ -118,8 +123,9 @@ def pull(repository: Path) -> list[dict]:
     ]
 
 
-REPORT, SEEDS, PARAMETER, TRAINING = CHANGES = (
+REPORT, BOOTSTRAP, SEEDS, PARAMETER, TRAINING = CHANGES = (
     "one source that only the report imports",
+    "the bootstrap of every interval",
     "one study's seeds from 2 to 4",
     "one training parameter",
     "one source that training imports",
@@ -138,17 +144,23 @@ def changes(repository: Path, names: tuple[str, ...] = CHANGES) -> list[dict]:
         with (folder / "src/moaplus" / name).open("a", encoding="utf-8") as file:
             file.write("# changed\n")
 
+    def bootstrap() -> None:
+        path = folder / "src/moaplus/theory/intervals.py"
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("RESAMPLES = 9999", "RESAMPLES = 999"), encoding="utf-8")
+
     def seeds(params: dict) -> None:
         params["studies"]["smoke"]["seeds"] = [0, 1, 2, 3]
 
     edits: dict[str, tuple[Callable[[], None], int]] = {
-        REPORT: (lambda: source("report/figures.py"), 0),
+        REPORT: (lambda: source("report/figures/nmi.py"), 0),
+        BOOTSTRAP: (bootstrap, 0),
         SEEDS: (lambda: change_params(folder, seeds), TRAININGS),
         PARAMETER: (
             lambda: change_params(folder, lambda p: p["train"].update(learning_rate=0.01)),
             2 * TRAININGS,
         ),
-        TRAINING: (lambda: source("layers.py"), 2 * TRAININGS),
+        TRAINING: (lambda: source("mixture/layers.py"), 2 * TRAININGS),
     }
     rows = []
     for name in names:
@@ -172,7 +184,7 @@ def changes(repository: Path, names: tuple[str, ...] = CHANGES) -> list[dict]:
 def undone(repository: Path) -> list[dict]:
     """A change that was only looked at leaves nothing behind."""
     folder = pulled(repository, "undone")
-    source = folder / "src/moaplus/layers.py"
+    source = folder / "src/moaplus/mixture/layers.py"
     text = source.read_text(encoding="utf-8")
     source.write_text(text + "# changed\n", encoding="utf-8")
     planned = planned_trainings(folder)
@@ -288,8 +300,7 @@ SEQUENCES = (one_then_the_other, pull, changes, undone, experiments, remotes)
 
 
 def main() -> int:
-    os.chdir(ROOT)
-    fetch.fetch("mnist")
+    fetch_mnist()
     rows = []
     with tempfile.TemporaryDirectory(prefix="moaplus-agreement-") as scratch:
         repository = make_repository(Path(scratch) / "repository")

@@ -11,32 +11,38 @@ from dataclasses import replace
 from itertools import cycle, islice
 
 import torch
-from moaplus.files import load_arrays
-from moaplus.objectives import OBJECTIVES, Outcome
-from moaplus.optimizer import Adam
-from moaplus.training import EpochRecord, build, prepare_device, step
 from textbook import TextbookMixture, loader
 from torch.utils.flop_counter import FlopCounterMode
 
-from moaplus import plan
+from moaplus.mixture.fit import start, step
+from moaplus.mixture.history import EpochRecord
+from moaplus.mixture.outcome import Outcome
+from moaplus.plan.runs import Run
+from moaplus.plan.studies import load
+from moaplus.runs.model import build, prepare_device
+from moaplus.runs.training import objective_of
+from moaplus.storage.arrays import load_arrays
 
 EXPERTS = (2, 5, 10)
 STEPS = 15
 ROUNDS = 7
 
 
-def ours(run: plan.Run, images: torch.Tensor) -> Callable[[], None]:
+def ours(run: Run, images: torch.Tensor) -> Callable[[], None]:
     """Our step: images held as one tensor, experts batched; with the records of the history."""
-    mixture, pixels = build(run), images.float() / 255
-    optimizer = Adam(mixture.parameters())
-    record = EpochRecord(run, epoch=1)
+    state, pixels, objective = start(build(run), run.seed), images.float() / 255, objective_of(run)
+    ridge, precision = run.training.ridge, run.training.precision
+    record = EpochRecord(1, ridge)
     batches = cycle(torch.randperm(len(pixels)).split(run.training.batch_size)[:-1])
-    return lambda: record.add(*step(run, mixture, optimizer, pixels[next(batches)], 1e-3))
+    return lambda: record.add(
+        *step(state, pixels[next(batches)], objective, 1e-3, ridge, precision)
+    )
 
 
-def textbook(run: plan.Run, images: torch.Tensor) -> Callable[[], None]:
+def textbook(run: Run, images: torch.Tensor) -> Callable[[], None]:
     """The plain script: DataLoader, per-image conversion, a loop over experts; no records."""
     mixture = TextbookMixture(run.experts, run.network.channels, run.network.latent)
+    objective = objective_of(run)
     optimizer = torch.optim.Adam(mixture.parameters(), 1e-3)
     batches = (batch for _ in cycle([0]) for batch in loader(images, run.training.batch_size))
 
@@ -44,7 +50,7 @@ def textbook(run: plan.Run, images: torch.Tensor) -> Callable[[], None]:
         pixels = next(batches)
         outcome = Outcome(pixels, *mixture(pixels), run.training.ridge)
         optimizer.zero_grad()
-        OBJECTIVES[run.objective](outcome).backward()
+        objective(outcome).backward()
         optimizer.step()
 
     return update
@@ -69,7 +75,7 @@ def seconds_per_call(candidates: dict[str, Callable[[], None]]) -> dict[str, flo
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def flop_per_image(run: plan.Run, images: torch.Tensor) -> float:
+def flop_per_image(run: Run, images: torch.Tensor) -> float:
     """Floating-point operations of a forward and backward pass of the textbook model."""
     mixture = TextbookMixture(run.experts, run.network.channels, run.network.latent)
     with FlopCounterMode(display=False) as counter:
@@ -81,7 +87,7 @@ def flop_per_image(run: plan.Run, images: torch.Tensor) -> float:
 def main() -> None:
     """Print one row for each number of experts."""
     prepare_device("cpu", threads=1)
-    runs = plan.load().runs.values()
+    runs = load().default_runs.values()
     print("| M | ours float32, images/s | ours bfloat16 | textbook | float32 : textbook | "
           "bfloat16 : textbook | float32 : fp32 peak | bfloat16 : bf16 peak |")  # fmt: skip
     print("|---" * 8 + "|")

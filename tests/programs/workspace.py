@@ -1,0 +1,97 @@
+"""A folder in which the whole workflow can run with the study `smoke`, and calls inside it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from moaplus.data.fetch import fetch
+from moaplus.plan.datasets import DATASETS, raw_files
+
+ROOT = Path(__file__).parents[2]
+RUNS = "models/mnist-0+1-n400/cae-epochs=1"  # of the study `smoke`
+
+
+def fetch_mnist() -> Path:
+    """The checkout's data/raw, with verified MNIST in it."""
+    before = Path.cwd()
+    os.chdir(ROOT)
+    try:
+        fetch(DATASETS["mnist"], raw_files("mnist"))
+    finally:
+        os.chdir(before)
+    return ROOT / "data" / "raw"
+
+
+def make_workspace(folder: Path, raw: Path | None) -> Path:
+    """A copy of the workflow in `folder`, its default study `smoke`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("workflow", "profiles", "src"):
+        shutil.copytree(
+            ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+        )
+    for name in ("Snakefile", "dvc.yaml", "environment.yml", "params.yaml"):
+        shutil.copy(ROOT / name, folder / name)
+    change_params(folder, lambda params: params.update(default=["smoke"]))
+    if raw is not None:
+        (folder / "data").mkdir()
+        (folder / "data" / "raw").symlink_to(raw)
+    return folder
+
+
+def read_yaml(path: Path) -> dict:
+    """What a YAML file holds."""
+    return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+
+
+def write_yaml(path: Path, values: object) -> None:
+    """Write a YAML file."""
+    with path.open("w", encoding="utf-8") as file:
+        YAML(typ="safe").dump(values, file)
+
+
+def change_params(folder: Path, change: Callable[[dict], object]) -> None:
+    """Change params.yaml as a user would in an editor."""
+    params = read_yaml(folder / "params.yaml")
+    change(params)
+    write_yaml(folder / "params.yaml", params)
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, the tests' own tools first, Python as it is by default."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PATH": path}
+
+
+def call(folder: Path, *command: str, ok: bool = True) -> str:
+    """Run a command in `folder` with the tests' own tools; return all that it printed."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode == 0) == ok, done.stdout
+    return done.stdout
+
+
+def jobs(output: str) -> Counter[str]:
+    """The jobs of each rule that Snakemake says it starts, but for rules of inputs alone."""
+    return Counter(
+        re.findall(r"^(?:> )?(?:local)?rule (?!(?:all|data|models):)(\w+).*:$", output, re.M)
+    )
+
+
+def planned_jobs(folder: Path, *options: str) -> Counter[str]:
+    """The jobs of each rule that `snakemake -n` would start."""
+    return jobs(call(folder, "snakemake", "-n", *options))

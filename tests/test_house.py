@@ -1,0 +1,90 @@
+"""The house: floors, names and sizes, and that what is named by a file is complete."""
+
+import ast
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from workspace import ROOT, call
+
+from moaplus.plan.choices import names
+from moaplus.plan.references import REFERENCE_METHODS
+from moaplus.report.titles import METHODS
+
+PACKAGE = ROOT / "src/moaplus"
+SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+# From the top floor to the ground, where two stand side by side.
+FLOORS = ("audit", "report", "runs", "provenance", "mixture", "data", "plan", "theory", "storage")
+APART = {"theory": set(), "storage": set(), "mixture": {"theory"}}  # all that these may import
+
+
+def package(module: str) -> str:
+    """The package of a module of ours, such as `plan` of `moaplus.plan.runs`."""
+    return module.split(".")[1]
+
+
+def imports(path: Path) -> set[str]:
+    """Modules that a source imports, inside functions too."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    assert not any(isinstance(node, ast.ImportFrom) and node.level for node in nodes)
+    return names | {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_imports_run_downward_only(floor):
+    below = APART.get(floor, set(FLOORS[FLOORS.index(floor) + 1 :])) | {floor}
+    paths = sorted((PACKAGE / floor).rglob("*.py"))
+    assert paths
+    for path in paths:
+        ours = {module for module in imports(path) if module.startswith("moaplus")}
+        assert {package(module) for module in ours} <= below, path
+
+
+def test_every_package_has_a_floor_and_says_in_one_sentence_what_lives_there():
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(FLOORS)
+    for path in PACKAGE.rglob("__init__.py"):
+        (docstring,) = ast.parse(path.read_text(encoding="utf-8")).body
+        sentence = docstring.value.value
+        assert sentence.endswith(".")
+        assert sentence.count(". ") == 0
+    folders = {path.parent for path in SOURCES}
+    assert all((folder / "__init__.py").exists() for folder in folders)
+
+
+def test_report_and_audit_import_no_torch():
+    modules = [
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        for path in SOURCES
+        if path.relative_to(PACKAGE).parts[0] in ("report", "audit")
+    ]
+    check = f"import sys, {', '.join(modules)}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_no_two_sources_share_a_name_and_none_is_long():
+    assert max(Counter(path.name for path in SOURCES).values()) == 1
+    assert all(len(path.read_text(encoding="utf-8").splitlines()) <= 300 for path in SOURCES)
+
+
+def test_everything_that_is_chosen_by_name_is_complete():
+    assert set(METHODS) == {*names("mixture/objectives"), *REFERENCE_METHODS}
+    for folder, function in (
+        ("mixture/objectives", None),  # as the file
+        ("report/figures", "draw"),
+        ("audit/figures", "draw"),
+        ("audit/probes", "measure"),
+    ):
+        assert names(folder)
+        for name in names(folder):
+            tree = ast.parse((PACKAGE / folder / f"{name}.py").read_text(encoding="utf-8"))
+            functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+            assert (function or name) in functions, (folder, name)
+    captions = (ROOT / "workflow/report/figure.rst").read_text(encoding="utf-8")
+    assert all(f'"{name}"' in captions for name in names("report/figures"))
+
+
+def test_the_default_run_is_a_dag_of_few_rules(finished):
+    assert call(finished, "snakemake", "--rulegraph").count("[label") <= 12

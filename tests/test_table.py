@@ -1,0 +1,212 @@
+"""Every cell and verdict of table.md, computed again from runs.csv by code of another kind."""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pytest
+from workspace import ROOT, read_yaml
+
+from moaplus.report.titles import METHODS
+
+TABLE = (ROOT / "results/table.md").read_text(encoding="utf-8")
+RUNS = pd.read_csv(ROOT / "results/runs.csv")
+STUDIES = read_yaml(ROOT / "params.yaml")["studies"]
+NAMES = {title: name for name, title in METHODS.items()}
+COLUMNS = {
+    "NMI": "nmi", "ACC": "acc", "ARI": "ari", "mixed loss": "mixture_error",
+    "routed loss": "routed_error", "loss on noise": "noise_error", "dominance": "dominance",
+    "load entropy": "load_entropy", "NMI ceiling": "nmi_ceiling",
+}  # fmt: skip
+GAP = 0.1  # of an interval's width, by which two bootstraps of few values may differ
+ROUNDING = {0.08: 0.005, 0.8: 0.05, 0.018: 0.0005, 0.008: 0.0005}  # of the paper's figures
+
+
+def lines(table: str) -> Iterator[dict[str, str]]:
+    """Lines of all tables by their headings, with the study and the images they are of."""
+    study = images = headings = None
+    for text in table.splitlines():
+        if text.startswith("## "):
+            study = re.search(r"`(\w+)`", text)[1] if "`" in text else "paper"
+        if "training images" in text and not text.startswith("|"):
+            images = text
+        if not text.startswith("|"):
+            headings = None
+            continue
+        cells = [cell.strip() for cell in text.split("|")[1:-1]]
+        if headings is None:
+            headings = cells
+        elif cells[0].strip(":-"):
+            yield dict(zip(headings, cells, strict=True)) | {"study": study, "images": images}
+
+
+def rows_in_words(runs: pd.DataFrame, line: dict, title: str, split: str) -> pd.DataFrame:
+    """Rows of a method by params.yaml and what is said about the line, not by its query."""
+    study, images = STUDIES[line["study"]], line["images"]
+    n = int(re.search(r"([\d,]+) training images", images)[1].replace(",", ""))
+    (chosen,) = (
+        f"mnist-{'all' if wanted['classes'] == 'all' else '+'.join(map(str, wanted['classes']))}"
+        + ("" if wanted["images"] == "all" else f"-n{n}")
+        for wanted in study["selections"]
+        if (wanted["classes"] == "all") == ("all ten" in images) and wanted["images"] in ("all", n)
+    )
+    reference = NAMES[title] in ("kmeans", "pca_gmm")
+    changes = {} if reference else study.get("train", {})
+    wanted = {
+        "selection": chosen,
+        "experts": int(line.get("M") or re.search(r"M = (\d+)", images)[1]),
+        "method": NAMES[title],
+        "split": split,
+        "variant": ", ".join(f"{key}={value}" for key, value in changes.items()),
+    }
+    filled = runs.fillna({"variant": ""})
+    rows = runs[(filled[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+    rows = rows[rows["seed"].isin(study["seeds"])]
+    assert sorted(rows["seed"]) == sorted(study["seeds"])
+    return rows.set_index("seed").sort_index()
+
+
+def interval(values: np.ndarray) -> tuple[float, float, float]:
+    """Mean and 95 % percentile bootstrap interval, by multinomial counts."""
+    n = len(values)
+    counts = np.random.default_rng(1).multinomial(n, np.full(n, 1 / n), size=40_000)
+    return (values.mean(), *np.quantile(counts @ values / n, [0.025, 0.975]))
+
+
+def is_of(cell: str, values: pd.Series) -> bool:
+    """Whether a cell is the mean of these values, with their interval where it has one."""
+    values = values.dropna().to_numpy()
+    if not cell or not len(values):
+        return not cell and not len(values)
+    printed = np.array(re.findall(r"-?\d+\.\d+", cell), dtype=float)
+    expected = np.array(interval(values))
+    rounding = 0.51 * 10 ** -len(cell.split()[0].split(".")[1])
+    error = np.array([0, GAP, GAP]) * np.ptp(expected[1:])
+    if len(printed) == 1:
+        return np.ptp(values) == 0 and abs(printed[0] - values[0]) <= rounding
+    return bool((np.abs(printed - expected) <= rounding + error).all())
+
+
+def verdicts(values: pd.Series, low: float, high: float) -> set[str]:
+    """By the rule in prose: of a mean that should lie between `low` and `high`.
+
+    Two, where the ends of the interval are too near to the limits for two bootstraps to agree.
+    """
+    if len(values) < 5:
+        return {"can't be decided"}
+    _, ours_low, ours_high = interval(values.to_numpy())
+    found = set()
+    for error in (-GAP * (ours_high - ours_low), GAP * (ours_high - ours_low)):
+        start, end = ours_low - error, ours_high + error
+        inside, outside = low <= start and end <= high, end < low or start > high
+        found.add("holds" if inside else "does not hold" if outside else "can't be decided")
+    return found
+
+
+def rows_of(runs: pd.DataFrame, line: dict, title: str, split: str = "train") -> pd.DataFrame:
+    """Rows of a method in a line, by its words; its query says the same."""
+    found = rows_in_words(runs, line, title, split)
+    queries = re.findall(r"`(.*?)`", line["rows"])
+    query = queries[0] if title in (line.get("method"), "MoA+") else queries[-1]
+    chosen = f'split == "{split}" and seed in {STUDIES[line["study"]]["seeds"]}'
+    assert set(runs.query(f"{query} and {chosen}")["folder"]) == set(found["folder"])
+    return found
+
+
+def claim_is_right(line: dict, runs: pd.DataFrame) -> bool:
+    """Of a figure or a comparison of the paper."""
+    name, kind, of = re.match("(NMI|Mixed loss|Routed loss)( of |: )(.*)", line["claim"]).groups()
+    column = COLUMNS[name if name == "NMI" else name.lower()]
+    if kind == ": ":
+        values = rows_of(runs, line, "MoA+")[column] - rows_of(runs, line, "Standard MoA")[column]
+        low, high = (0, np.inf) if "higher" in of else (-np.inf, 0)
+    else:
+        values, figure = rows_of(runs, line, of)[column], float(line["paper"])
+        low, high = figure - ROUNDING[figure], figure + ROUNDING[figure]
+    said = line["verdict"].strip("*").split(" (")[0]
+    return is_of(line["ours"], values) and said in verdicts(values, low, high)
+
+
+def comparison_is_right(line: dict, runs: pd.DataFrame) -> bool:
+    """Of MoA+ minus another objective."""
+    for heading in ("NMI", "mixed loss"):
+        column = COLUMNS[heading]
+        values = rows_of(runs, line, "MoA+")[column] - rows_of(runs, line, line["other"])[column]
+        side = {"higher": (0, np.inf), "lower": (-np.inf, 0)}
+        said = line[f"MoA+'s {heading} is"].strip("*")
+        allowed = verdicts(values, *side.get(said, side["higher"]))
+        wanted = "holds" if said in side else "can't be decided"
+        if wanted not in allowed or not is_of(line[heading], values):
+            return False
+    return True
+
+
+def means_are_right(line: dict, runs: pd.DataFrame) -> bool:
+    """Of a line of means, each heading with its split where that is not the training images."""
+    headings = [heading.partition(", ") for heading in line]
+    means = [(name, split) for name, _, split in headings if name in COLUMNS]
+    assert len(means) >= 6
+    return all(
+        is_of(
+            line[f"{name}, {split}" if split else name],
+            rows_of(runs, line, line["method"], split or "train")[COLUMNS[name]],
+        )
+        for name, split in means
+    )
+
+
+def is_right(line: dict, runs: pd.DataFrame) -> bool:
+    """Whether a line's words and its query name the same rows, and they give its cells."""
+    if "claim" in line:
+        return claim_is_right(line, runs)
+    return (comparison_is_right if "other" in line else means_are_right)(line, runs)
+
+
+def wrong(table: str, runs: pd.DataFrame) -> list[dict]:
+    """Lines of a table that are not what their rows give."""
+    found = list(lines(table))
+    assert len(found) > 40
+    return [line for line in found if not is_right(line, runs)]
+
+
+def test_every_cell_and_verdict_of_the_table_follows_from_its_rows():
+    assert wrong(TABLE, RUNS) == []
+
+
+def swapped(runs: pd.DataFrame, column: str, one: str, other: str) -> pd.DataFrame:
+    """The values of two kinds of rows exchanged, their places kept."""
+    runs = runs.copy()
+    scores = [c for c in runs.columns if runs[c].dtype == float]
+    keys = ["selection", "experts", "seed", "split", "method", "variant"]
+    index = runs.fillna({"variant": ""}).set_index(keys)
+    partner = index.rename({one: other, other: one}, level=column).index
+    runs[scores] = index[scores].reindex(partner).to_numpy()
+    return runs
+
+
+def replaced_seed(runs: pd.DataFrame) -> pd.DataFrame:
+    """One seed left out of every mean: the next one stands in its place."""
+    runs = runs.copy()
+    scores = [c for c in runs.columns if runs[c].dtype == float]
+    one, next_one = (runs.index[runs["seed"] == seed] for seed in (1, 2))
+    runs.loc[one[: len(next_one)], scores] = runs.loc[next_one, scores].to_numpy()[: len(one)]
+    return runs
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        swapped(RUNS, "split", "train", "test"),
+        swapped(RUNS, "method", "moa", "moa_plus"),
+        replaced_seed(RUNS),
+    ],
+    ids=["a swapped split", "a swapped method", "a dropped seed"],
+)
+def test_a_table_of_other_rows_is_noticed(damaged):
+    assert len(wrong(TABLE, damaged)) > 10
+
+
+def test_a_verdict_that_does_not_follow_is_noticed():
+    assert TABLE.count("**does not hold (the opposite does)**")
+    assert wrong(TABLE.replace("**does not hold (the opposite does)**", "**holds**"), RUNS)
