@@ -48,6 +48,7 @@ wildcard_constraints:
     place=r"results(/studies/[a-z][a-z0-9_]*)?",
 
 
+include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/report.smk"

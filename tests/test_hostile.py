@@ -218,7 +218,8 @@ def test_any_text_is_refused_in_one_line(tmp_path, text):
 
 
 BOMB = "a: &a [x, x]\n" + "".join(
-    f"{b}: &{b} [*{a}, *{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+    f"{b}: &{b} [*{a}, *{a}, *{a}]\n"
+    for a, b in zip("abcdefghijklmno", "bcdefghijklmnop", strict=True)
 )
 
 
@@ -233,9 +234,9 @@ BOMB = "a: &a [x, x]\n" + "".join(
         ("[" * 5000, "nested too deeply"),
         ("a: " + "9" * 5000, "not valid YAML"),
         ("a: 2001-99-99", "not valid YAML"),
-        ("1: 2", "a key must be a word"),
-        ("? [a]\n: 1", "a key must be a word"),
-        ("<<: {a: 1}", "a key must be a word"),
+        ("1: 2", "the key 1 must be a word"),
+        ("? [a]\n: 1", "must be a word"),
+        ("<<: {a: 1}", "'a' was unexpected"),
     ],
 )
 def test_yaml_of_more_than_plain_values_is_refused(tmp_path, text, words):

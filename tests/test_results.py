@@ -5,50 +5,51 @@ import re
 
 import pandas as pd
 import pytest
-from conftest import ROOT
+from workspace import ROOT
 
-from moaplus import environment, plan
+from moaplus.plan.references import REFERENCE_METHODS, references_of
+from moaplus.plan.results import RESULTS, Report, report_of
+from moaplus.plan.runs import SPLITS
+from moaplus.plan.studies import load
+from moaplus.provenance import environment
 
-NAMED_STUDIES = ("objectives", "architectures", "many_experts")
-TABLE, AUDIT, *STUDIES = (
-    (ROOT / "results" / name).read_text(encoding="utf-8")
-    for name in ("table.md", "audit.md", *(f"studies/{study}.md" for study in NAMED_STUDIES))
-)
+NAMED = sorted(path.parent.relative_to(ROOT) for path in ROOT.glob("results/studies/*/table.md"))
+PLACES = [RESULTS, *NAMED]
+TABLE, *STUDIES = ((ROOT / place / "table.md").read_text(encoding="utf-8") for place in PLACES)
+AUDIT = (ROOT / "results/audit.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_runs_csv_has_every_run_of_the_default_studies_once(monkeypatch):
+@pytest.fixture(params=PLACES, ids=str)
+def report(request, monkeypatch) -> Report:
     monkeypatch.chdir(ROOT)
-    the_plan = plan.load()
-    _check_rows(pd.read_csv(ROOT / "results/runs.csv"), the_plan.runs.values())
+    return report_of(load(), request.param)
 
 
-@pytest.mark.parametrize("name", NAMED_STUDIES)
-def test_the_rows_of_a_named_study_are_its_runs(name, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    study = plan.load().study(name)
-    _check_rows(pd.read_csv(study.runs_table), study.runs)
+def test_runs_csv_has_every_run_once(report):
+    _check_rows(pd.read_csv(report.runs_table), report.runs)
 
 
-def test_the_committed_results_are_those_on_record_and_of_committed_sources(monkeypatch):
-    monkeypatch.chdir(ROOT)
+def test_the_committed_results_are_those_on_record_and_of_committed_sources(report):
     assert environment.changed_results() == []
-    named = [plan.load().study(name) for name in NAMED_STUDIES]
-    tables = [path for study in named for path in (study.table, study.runs_table)]
     recorded = []
-    for record in (plan.ENVIRONMENT, *(study.environment for study in named)):
-        for group in json.loads(record.read_text(encoding="utf-8"))["results"]:
-            assert re.fullmatch("[0-9a-f]{40}", group["commit"])
-            recorded += group["sha256"]
-    assert sorted(recorded) == sorted(path.as_posix() for path in plan.results() + tables)
+    for group in json.loads(report.environment.read_text(encoding="utf-8"))["results"]:
+        assert re.fullmatch("[0-9a-f]{40}", group["commit"])
+        recorded += group["sha256"]
+    assert sorted(recorded) == sorted(path.as_posix() for path in report.results)
+
+
+def test_every_named_study_of_the_readme_is_there():
+    named = re.findall(r"results/studies/(\w+)/table\.md\)", README)
+    assert {f"results/studies/{name}" for name in named} == {p.as_posix() for p in NAMED}
 
 
 def _check_rows(rows: pd.DataFrame, runs) -> None:
     folders = [run.folder.as_posix() for run in runs]
-    ours = rows[~rows["method"].isin(plan.REFERENCES)]
+    ours = rows[~rows["method"].isin(REFERENCE_METHODS)]
     assert sorted(ours["folder"]) == sorted([*folders, *folders])
-    references = sum(len(reference.seeds) for reference in plan.references(runs))
-    assert len(rows) - len(ours) == references * len(plan.REFERENCES) * len(plan.SPLITS)
+    references = sum(len(reference.seeds) for reference in references_of(runs))
+    assert len(rows) - len(ours) == references * len(REFERENCE_METHODS) * len(SPLITS)
 
 
 def test_estimates_in_the_readme_are_those_of_the_tables():

@@ -1,16 +1,5 @@
 # {place} is results, or results/studies/NAME for a study that is not run by default:
-# snakemake --cores all results/studies/NAME/environment.json
-def of_runs(*kinds):
-    """Files of the runs of a folder of results, by kind: model, history, …."""
-    return lambda wildcards: [
-        getattr(run, kind) for run in report_of(PLAN, wildcards.place).runs for kind in kinds
-    ]
-
-
-def studies_of(wildcards):
-    return [study.name for study in report_of(PLAN, wildcards.place).studies]
-
-
+# snakemake --cores all results/studies/NAME/{table.md,environment.json}
 rule score:
     input:
         of_runs("model", "history", "concentrations"),

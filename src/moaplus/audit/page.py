@@ -16,7 +16,9 @@ INTRODUCTION = """\
 Symbols: P, (n, M), concentrations; Γ = PᵀP; minimax weights A = PΓ⁻¹; errors e, (n, M); E = Pᵀe;
 s = tr(Γ⁻¹E) = Σ_k Σ_i a_i^k e_ik, the paper's loss without its absolute value. The *paper's bound*
 is ‖Γ⁻¹‖_F ‖diag E‖₂, the *Frobenius bound* ‖Γ⁻¹‖_F ‖E‖_F. Intervals are 95 % bootstrap intervals
-over seeds. The paper's table of NMI and loss has its own verdicts in [table.md](table.md)."""
+over seeds. Where a table has a column *rows*, it selects a line's rows of [runs.csv](runs.csv), for
+`pandas.DataFrame.query`, together with `split == "train"`. The paper's table of NMI and loss has
+its own verdicts in [table.md](table.md)."""
 
 SECTIONS: tuple[Callable[[Plan], list[Section]], ...] = (
     any_weights,

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from moaplus.plan.results import PROBES, RESULTS, SIMULATION
-from moaplus.report.cells import images_in_words
-from moaplus.report.rows import read_runs
+from moaplus.report.rows import images_in_words, read_runs
 from moaplus.storage.frames import load_frame
 
 NOT_RUN = "No run of the default studies shows this."

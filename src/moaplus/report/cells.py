@@ -60,11 +60,6 @@ def rows_in_words(study: Study, headings: dict[str, str]) -> str:
     )
 
 
-def images_in_words(runs: pd.DataFrame) -> pd.Series:
-    """Selection, and how a study's settings differ from the common ones, by row."""
-    return runs["selection"] + runs["variant"].where(runs["variant"] == "", ", " + runs["variant"])
-
-
 def cell(rows: pd.DataFrame, column: str) -> str:
     """Mean over seeds with its interval; empty where the quantity does not apply."""
     quantity, values = QUANTITIES[column], rows[column].dropna()

@@ -33,6 +33,11 @@ def read_runs(path: Path) -> pd.DataFrame:
     return runs.fillna({"architecture": "", "variant": ""})
 
 
+def images_in_words(runs: pd.DataFrame) -> pd.Series:
+    """Selection, and how a study's settings differ from the common ones, by row."""
+    return runs["selection"] + runs["variant"].where(runs["variant"] == "", ", " + runs["variant"])
+
+
 def read_history(run: Run) -> pd.DataFrame:
     """Read the history of a run, one row per epoch.
 

@@ -7,8 +7,7 @@ from matplotlib.figure import Figure
 from moaplus.plan.references import REFERENCE_METHODS
 from moaplus.plan.results import RESULTS
 from moaplus.plan.studies import Plan
-from moaplus.report.cells import images_in_words
-from moaplus.report.rows import read_runs
+from moaplus.report.rows import images_in_words, read_runs
 from moaplus.report.titles import METHODS
 
 
