@@ -5,16 +5,16 @@ from dataclasses import replace
 
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import Plan, Study
-from moaplus.provenance.origin import origin_of
+from moaplus.provenance.origin import is_trained, origin_of
 
 
 def failure(run: Run) -> str | None:
-    """Why this very training failed, if it did and has no model."""
+    """Why this very training failed, if it did; a model of something else may lie there still."""
     try:
         record = json.loads(run.failure.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if run.model.exists() or not isinstance(record, dict):
+    if not isinstance(record, dict) or is_trained(run):
         return None
     reason = record.pop("reason", None)
     return reason if record == origin_of(run) else None

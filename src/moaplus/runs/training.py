@@ -44,13 +44,18 @@ def train(
     """
     if is_trained(run):
         print(f"{run.model}: already trained", file=sys.stderr)
-        return
-    target = prepare_device(device, threads)
-    images = torch.from_numpy(load_images(run.selection)["train"]).to(target)
+    else:
+        _train(run, prepare_device(device, threads), checkpoint_every)
+    for path in (run.checkpoint, run.failure):
+        path.unlink(missing_ok=True)
+
+
+def _train(run: Run, device: torch.device, checkpoint_every: int | None) -> None:
+    images = torch.from_numpy(load_images(run.selection)["train"]).to(device)
     if run.experts > len(images):
         raise UserError(f"{run.folder}: {run.experts} experts for {len(images)} images")
     torch.manual_seed(run.seed)
-    state = start(build(run).to(target), run.seed)
+    state = start(build(run).to(device), run.seed)
     try:
         _fit(run, state, images, checkpoint_every)
         weights = _weights(state.mixture)
@@ -60,9 +65,7 @@ def train(
         raise UserError(reason) from error
     history = history_text(state.rows)
     save_text(run.history, history)
-    save_tensors(run.model, weights, _origin(run, target, history))
-    for path in (run.checkpoint, run.failure):
-        path.unlink(missing_ok=True)
+    save_tensors(run.model, weights, _origin(run, device, history))
 
 
 def objective_of(run: Run) -> Objective:
