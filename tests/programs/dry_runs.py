@@ -7,6 +7,7 @@ its end, and is then as it was, its time included.
 """
 
 import contextlib
+import importlib
 import json
 import os
 import re
@@ -15,6 +16,10 @@ import tempfile
 from pathlib import Path
 
 import snakemake.cli
+
+# What the Snakefile imports beside the package: saves time, and no more.
+for module in ("jsonschema", "numpy", "ruamel.yaml", "safetensors.numpy", "threadpoolctl"):
+    importlib.import_module(module)
 
 JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", re.M)
 
