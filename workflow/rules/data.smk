@@ -5,11 +5,12 @@ rule fetch:
         # Files that are there and right are kept when another is missing.
         [
             update(f"{RAW}/{{dataset}}/{part}-ubyte{{gz}}")
-            for part in ("train-images-idx3", "train-labels-idx1")
-        ],
-        [
-            update(f"{RAW}/{{dataset}}/{part}-ubyte{{gz}}")
-            for part in ("t10k-images-idx3", "t10k-labels-idx1")
+            for part in (
+                "train-images-idx3",
+                "train-labels-idx1",
+                "t10k-images-idx3",
+                "t10k-labels-idx1",
+            )
         ],
     log:
         "logs/data/{dataset}{gz}.log",

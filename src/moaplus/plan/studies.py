@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+from typing import get_type_hints
 
 from moaplus.plan.params import PARAMS, read_params
 from moaplus.plan.references import Reference, references_of
 from moaplus.plan.runs import N_CLASSES, Network, Run, Selection, Training
 from moaplus.storage.files import UserError, one_of
-
-# JSON and YAML know no difference between 8 and 8.0; these are whole numbers.
-WHOLE = ("epochs", "batch_size", "latent")
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,7 @@ def _settings(kind: type, values: dict) -> Network | Training:
     def plain(key: str, value):
         if isinstance(value, list):
             return tuple(map(int, value))
-        return int(value) if key in WHOLE else value
+        return int(value) if get_type_hints(kind)[key] is int else value
 
     return kind(**{key: plain(key, value) for key, value in values.items()})
 
