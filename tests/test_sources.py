@@ -130,7 +130,12 @@ def add_score(folder: Path) -> None:
     line = '        "ari": adjusted'
     edit(folder, "theory/scores", line, f'        "again": 1.0,\n{line}')
     entry = '        Quantity("ari"'
-    edit(folder, "report/quantities", entry, f'        Quantity("again", "again", 1),\n{entry}')
+    edit(
+        folder,
+        "report/quantities",
+        entry,
+        f'        Quantity("again", "again", 1, in_studies=True),\n{entry}',
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,13 +161,20 @@ def test_a_new_data_set_or_score_makes_the_report_anew_and_trains_nothing_again(
 
 
 def test_what_was_added_can_be_used(done):
-    add_objective(done)
-    add_architecture(done)
+    for add in (add_objective, add_architecture, add_figure, add_score):
+        add(done)
     change_params(
         done,
         lambda params: params["studies"]["smoke"].update(
-            objectives=["moa", "moa_plus", "moe_again"], architectures=["cae", "segnet_again"]
+            objectives=["moa", "moa_plus", "moe_again"],
+            architectures=["cae", "segnet_again"],
+            experts=[2],
+            seeds=[0],
         ),
     )
-    planned = planned_jobs(done)
-    assert planned["train"] == 16  # 24 runs, 8 of which are there
+    assert planned_jobs(done)["train"] == 4  # of 6 runs
+    call(done, "snakemake", "--cores", "2", "--quiet")
+    table = (done / "results/table.md").read_text(encoding="utf-8")
+    assert re.search(r"\| Again +\| segnet_again +\|", table)
+    assert " again " in next(line for line in table.splitlines() if line.startswith("| M"))
+    assert (done / "results/figures/nmi_again.png").stat().st_size > 5000

@@ -55,19 +55,20 @@ def moa_plus_groups(plan: Plan) -> dict[tuple, list]:
     groups: dict[tuple, list] = {}
     for run in plan.default_runs.values():
         if run.objective.startswith("moa_plus"):
-            key = (run.selection.name, run.experts, run.objective, run.changes)
+            images = ", ".join([run.selection.name, *plan.how(run)])
+            key = (images, run.experts, run.objective)
             groups.setdefault(key, []).append(run)
     return groups
 
 
 def _training_row(label: tuple, runs: list) -> dict:
-    selection, M, objective, changes = label
+    images, M, objective = label
     histories = [read_history(run) for run in runs]
     every = pd.concat(histories)
     first, last = (pd.DataFrame([h.iloc[i] for h in histories]).mean() for i in (0, -1))
     steps = every["steps"].sum()
     return {
-        "images": ", ".join([selection, *changes]),
+        "images": images,
         "M": M,
         "objective": METHODS[objective],
         "runs": len(runs),
@@ -227,10 +228,10 @@ def _outcomes_by_batch_size(plan: Plan) -> list[dict]:
     sizes = runs["folder"].map(lambda folder: plan.default_runs[folder].training.batch_size)
     runs = runs.assign(batch_size=sizes)
     runs = runs[(runs["experts"] == 2) & (runs["method"] == "moa_plus")]
-    keys = ["selection", "batch_size"]
+    keys = ["images", "batch_size"]
     return [
-        {"images": selection, "batch": size, "method": METHODS["moa_plus"]}
+        {"images": images, "batch": size, "method": METHODS["moa_plus"]}
         | cells(rows, ("nmi", "mixture_error", "load_entropy"))
         | {"seeds": len(rows), ROWS: code(query_of(rows))}
-        for (selection, size), rows in runs.groupby(keys)
+        for (images, size), rows in runs.groupby(keys)
     ]

@@ -51,6 +51,11 @@ class Plan:
             str(reference.path): reference for reference in references_of(self.all_runs.values())
         }
 
+    def how(self, run: Run) -> list[str]:
+        """How a default run was trained, as far as default runs differ: architecture, changes."""
+        several = len({other.network.architecture for other in self.default_runs.values()}) > 1
+        return [*([run.network.architecture] if several else []), *run.changes]
+
     @property
     def probed_runs(self) -> list[Run]:
         """A MoA+ run of each default selection and M, for what the audit measures on its gate."""

@@ -48,8 +48,7 @@ def configurations(plan: Plan) -> dict[str, list[Run]]:
     groups: dict[str, list[Run]] = {}
     for run in plan.default_runs.values():
         if run.objective in COMPARED:
-            changes = ", ".join(["", *run.changes])
-            label = f"{run.selection.name}, M = {run.experts}{changes}"
+            label = ", ".join([run.selection.name, f"M = {run.experts}", *plan.how(run)])
             groups.setdefault(label, []).append(run)
     return groups
 

@@ -34,8 +34,17 @@ def read_runs(path: Path) -> pd.DataFrame:
 
 
 def images_in_words(runs: pd.DataFrame) -> pd.Series:
-    """Selection, and how a study's settings differ from the common ones, by row."""
-    return runs["selection"] + runs["variant"].where(runs["variant"] == "", ", " + runs["variant"])
+    """What a row's run was trained on, and how, as far as that differs between rows.
+
+    The selection; the experts' architecture, where there are several; and what the study sets
+    otherwise than the top level of params.yaml.
+    """
+    words = runs["selection"]
+    trained = runs[~runs["method"].isin(REFERENCE_METHODS)]
+    several = trained["architecture"].nunique() > 1
+    for column in (["architecture"] if several else []) + ["variant"]:
+        words = words + runs[column].where(runs[column] == "", ", " + runs[column])
+    return words
 
 
 def read_history(run: Run) -> pd.DataFrame:
