@@ -40,8 +40,7 @@ def images_in_words(runs: pd.DataFrame) -> pd.Series:
     otherwise than the top level of params.yaml.
     """
     words = runs["selection"]
-    trained = runs[~runs["method"].isin(REFERENCE_METHODS)]
-    several = trained["architecture"].nunique() > 1
+    several = runs.loc[runs["architecture"] != "", "architecture"].nunique() > 1
     for column in (["architecture"] if several else []) + ["variant"]:
         words = words + runs[column].where(runs[column] == "", ", " + runs[column])
     return words
