@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from workspace import RUNS, call, fetch_mnist, make_workspace
 
 from moaplus.data.select import select
 from moaplus.plan.datasets import raw_files
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import load
+
+settings.register_profile("any machine", deadline=None)  # no example is refused for its time
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

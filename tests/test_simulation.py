@@ -53,6 +53,7 @@ def test_the_same_bytes_again(tmp_path, monkeypatch):
     monkeypatch.setattr(simulation, "SIZES", (30, 60))
     monkeypatch.setattr(simulation, "REPLICATIONS", 5)
     for name in ("a", "b"):
-        simulate(tmp_path / name)
+        monkeypatch.setattr(simulation, "SIMULATION", tmp_path / name)
+        simulate()
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert pd.read_csv(tmp_path / "a").n.tolist() == [30] * 8 + [60] * 8
