@@ -126,7 +126,7 @@ values = st.recursive(
     | st.integers(0, 40)
     | st.floats()
     | st.text(max_size=8)
-    | st.sampled_from([*SHELL, "all", "moa", "unet", "paper", "mnist", "bfloat16"]),
+    | st.sampled_from([*SHELL, "all", "moa", "unet", "paper", "mnist"]),
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
     ),

@@ -90,12 +90,3 @@ def test_what_the_decoders_see_past_the_code():
     assert spread[cae] < 1e-6
     assert spread[segnet] > 1e-3
     assert spread[unet] > 1e-2
-
-
-def test_autocast_leaves_the_gate_in_float32():
-    mixture = MixtureOfAutoencoders(2, "cae", (4, 6), 5)
-    images = torch.rand(7, 28, 28)
-    with torch.autocast("cpu", torch.bfloat16):
-        reconstructions, logits = mixture(images)
-    assert logits.dtype == reconstructions.dtype == torch.float32
-    torch.testing.assert_close(logits, mixture.gate(images))

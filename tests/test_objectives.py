@@ -1,6 +1,7 @@
 """Objectives against explicit sums in numpy, float64, and on gates that make Γ singular."""
 
 import importlib
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workspace import ROOT, read_yaml
 
-from moaplus.mixture.outcome import Outcome, guarded
+from moaplus.mixture.layers import SIDE
+from moaplus.mixture.outcome import Outcome, guarded, residual_products
 from moaplus.plan.choices import constants, names
 
 OBJECTIVES = {
@@ -17,7 +19,6 @@ OBJECTIVES = {
     for name in names("mixture/objectives")
 }
 RIDGE = 1e-4
-PIXELS = 16
 PARAMS = read_yaml(ROOT / "params.yaml")
 SIGMA, BALANCE, Z = 0.7, 0.3, 0.2
 CONSTANTS = {"hinton": {"sigma": SIGMA}, "st_moe": {"balance": BALANCE, "z": Z}}
@@ -26,33 +27,46 @@ seeds = st.integers(0, 2**31)
 experts = st.integers(2, 6)
 
 
-def outcome(seed: int, n: int = 40, experts: int = 3, sharpness: float = 4.0) -> Outcome:
+@dataclass
+class Batch:
+    """Images, what M experts make of them, and the gate's logits."""
+
+    images: torch.Tensor
+    reconstructions: torch.Tensor
+    logits: torch.Tensor
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(residual_products(self.images, self.reconstructions), self.logits, RIDGE)
+
+
+def batch(seed: int, n: int = 40, experts: int = 3, sharpness: float = 4.0) -> Batch:
     generator = torch.Generator().manual_seed(seed)
     images = torch.rand(n, 4, 4, generator=generator, dtype=torch.float64)
     reconstructions = torch.rand(experts, n, 4, 4, generator=generator, dtype=torch.float64)
     logits = sharpness * torch.randn(n, experts, generator=generator, dtype=torch.float64)
-    return Outcome(images, reconstructions, logits, RIDGE)
+    return Batch(images, reconstructions, logits)
 
 
-def value(name: str, o: Outcome) -> torch.Tensor:
-    return OBJECTIVES[name](o, **CONSTANTS.get(name, {}))
+def value(name: str, b: Batch) -> torch.Tensor:
+    return OBJECTIVES[name](b.outcome, **CONSTANTS.get(name, {}))
 
 
-def explicit(o: Outcome) -> tuple[np.ndarray, np.ndarray]:
+def explicit(b: Batch) -> tuple[np.ndarray, np.ndarray]:
     """P and e by loops over images and experts."""
-    x, r, z = o.images.numpy(), o.reconstructions.numpy(), o.logits.numpy()
+    x, r, z = b.images.numpy(), b.reconstructions.numpy(), b.logits.numpy()
     n, M = z.shape
     P = np.array([[np.exp(z[i, k]) / np.exp(z[i]).sum() for k in range(M)] for i in range(n)])
     e = np.array([[np.mean((r[k, i] - x[i]) ** 2) for k in range(M)] for i in range(n)])
     return P, e
 
 
-def by_hand(name: str, o: Outcome) -> float:
+def by_hand(name: str, b: Batch) -> float:
     """The objective of a batch whose Γ needs no guard."""
-    P, e = explicit(o)
+    P, e = explicit(b)
     n, M = P.shape
-    images, x = range(n), o.images.numpy()
-    mixed = np.einsum("im,mihw->ihw", P, o.reconstructions.numpy())
+    images, x = range(n), b.images.numpy()
+    mixed = np.einsum("im,mihw->ihw", P, b.reconstructions.numpy())
     moa = sum(np.mean((x[i] - mixed[i]) ** 2) for i in images) / n
     if name == "moa":
         return moa
@@ -60,14 +74,14 @@ def by_hand(name: str, o: Outcome) -> float:
         return sum(P[i, k] * e[i, k] for i in images for k in range(M)) / n
     if name == "hinton":
         densities = [
-            sum(P[i, k] * np.exp(-PIXELS * e[i, k] / (2 * SIGMA**2)) for k in range(M))
+            sum(P[i, k] * np.exp(-(SIDE**2) * e[i, k] / (2 * SIGMA**2)) for k in range(M))
             for i in images
         ]
         return -np.mean(np.log(densities))
     if name == "st_moe":
         winners = P.argmax(axis=1)
         balance = M * sum(np.mean(winners == k) * P[:, k].mean() for k in range(M))
-        z = np.mean([np.log(np.exp(row).sum()) ** 2 for row in o.logits.numpy()])
+        z = np.mean([np.log(np.exp(row).sum()) ** 2 for row in b.logits.numpy()])
         return moa + BALANCE * balance + Z * z
     gamma, E = P.T @ P, P.T @ e
     norm = np.linalg.norm(np.linalg.inv(gamma))
@@ -86,10 +100,14 @@ def test_every_objective_has_its_constants_in_params_and_here():
 
 @given(seeds, experts)
 def test_errors_and_concentrations(seed, experts):
-    o = outcome(seed, experts=experts)
-    P, e = explicit(o)
+    b = batch(seed, experts=experts)
+    P, e = explicit(b)
+    o = b.outcome
     np.testing.assert_allclose(o.concentrations.numpy(), P, rtol=1e-12)
     np.testing.assert_allclose(o.errors.numpy(), e, rtol=1e-12)
+    mixed = np.einsum("im,mihw->ihw", P, b.reconstructions.numpy())
+    squares = ((mixed - b.images.numpy()) ** 2).mean(axis=(1, 2))
+    np.testing.assert_allclose(o.mixture_errors.numpy(), squares, rtol=1e-9)
     np.testing.assert_allclose(o.gram.numpy(), P.T @ P / len(P), rtol=1e-12)
     np.testing.assert_allclose(o.cross_errors.numpy(), P.T @ e / len(P), rtol=1e-12)
     np.testing.assert_allclose(P.sum(axis=1), 1)
@@ -98,10 +116,10 @@ def test_errors_and_concentrations(seed, experts):
 @pytest.mark.parametrize("name", OBJECTIVES)
 @given(seed=seeds, experts=experts)
 def test_objectives_are_their_formulas(name, seed, experts):
-    o = outcome(seed, experts=experts)
-    if torch.linalg.eigvalsh(o.gram)[0] < RIDGE:
+    b = batch(seed, experts=experts)
+    if torch.linalg.eigvalsh(b.outcome.gram)[0] < RIDGE:
         return  # the guard acts: tested below
-    assert value(name, o).item() == pytest.approx(by_hand(name, o), rel=1e-7, abs=1e-9)
+    assert value(name, b).item() == pytest.approx(by_hand(name, b), rel=1e-7, abs=1e-9)
 
 
 GATES = {
@@ -120,8 +138,8 @@ def test_objectives_are_finite_with_finite_gradients(name, gate):
     generator = torch.Generator().manual_seed(1)
     logits = GATES[gate].clone().requires_grad_()
     reconstructions = torch.rand(3, len(logits), 4, 4, generator=generator).requires_grad_()
-    o = Outcome(torch.rand(len(logits), 4, 4, generator=generator), reconstructions, logits, RIDGE)
-    result = value(name, o)
+    images = torch.rand(len(logits), 4, 4, generator=generator)
+    result = value(name, Batch(images, reconstructions, logits))
     result.backward()
     assert result.isfinite()
     assert logits.grad.isfinite().all()
@@ -130,31 +148,31 @@ def test_objectives_are_finite_with_finite_gradients(name, gate):
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_perfect_reconstructions_give_finite_gradients(name):
-    o = outcome(0)
-    reconstructions = o.images.expand(3, -1, -1, -1).clone().requires_grad_()
-    logits = o.logits.clone().requires_grad_()
-    value(name, Outcome(o.images, reconstructions, logits, RIDGE)).backward()
+    b = batch(0)
+    reconstructions = b.images.expand(3, -1, -1, -1).clone().requires_grad_()
+    logits = b.logits.clone().requires_grad_()
+    value(name, Batch(b.images, reconstructions, logits)).backward()
     assert reconstructions.grad.isfinite().all()
     assert logits.grad.isfinite().all()
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_gradients_agree_with_finite_differences(name):
-    o = outcome(0, n=6, sharpness=2.0)
+    b = batch(0, n=6, sharpness=2.0)
 
     def objective(reconstructions, logits):
-        return value(name, Outcome(o.images, reconstructions, logits, RIDGE))
+        return value(name, Batch(b.images, reconstructions, logits))
 
-    inputs = (o.reconstructions.requires_grad_(), o.logits.requires_grad_())
+    inputs = (b.reconstructions.requires_grad_(), b.logits.requires_grad_())
     assert torch.autograd.gradcheck(objective, inputs)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 @given(seed=seeds, order=st.permutations(range(4)))
 def test_objectives_do_not_depend_on_the_order_of_experts(name, seed, order):
-    o = outcome(seed, experts=4)
-    permuted = Outcome(o.images, o.reconstructions[order], o.logits[:, order], RIDGE)
-    expected = value(name, o).item()
+    b = batch(seed, experts=4)
+    permuted = Batch(b.images, b.reconstructions[order], b.logits[:, order])
+    expected = value(name, b).item()
     assert value(name, permuted).item() == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
@@ -162,7 +180,7 @@ def test_objectives_do_not_depend_on_the_order_of_experts(name, seed, order):
 def test_the_guard_shifts_the_spectrum_where_it_is_too_small_and_only_there(
     seed, experts, sharpness
 ):
-    o = outcome(seed, experts=experts, sharpness=sharpness)
+    o = batch(seed, experts=experts, sharpness=sharpness).outcome
     eigenvalues = np.linalg.eigvalsh(o.gram.numpy())
     shifted = np.linalg.eigvalsh(guarded(o.gram, RIDGE).numpy())
     shift = max(0, RIDGE - eigenvalues[0])

@@ -1,22 +1,23 @@
-"""Speed of the training step on one core, beside a textbook script and the core's own peak.
+"""Speed of training on one core or a GPU, beside the modules, a textbook script and the peak.
 
 All figures of a row are medians of rounds that take turns, so a change of the machine's speed
 touches them alike.
 """
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from itertools import cycle, islice
+from itertools import cycle
 
 import torch
 from textbook import TextbookMixture, loader
 from torch.utils.flop_counter import FlopCounterMode
 
-from moaplus.mixture.fit import start, step
-from moaplus.mixture.history import EpochRecord
-from moaplus.mixture.outcome import Outcome
+from moaplus.mixture.fit import State, epoch, start
+from moaplus.mixture.flat import Flat
+from moaplus.mixture.optimizer import Adam
+from moaplus.mixture.outcome import Outcome, residual_products
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import load
 from moaplus.runs.model import build, prepare_device
@@ -24,52 +25,74 @@ from moaplus.runs.training import objective_of
 from moaplus.storage.arrays import load_arrays
 
 EXPERTS = (2, 5, 10)
-STEPS = 15
-ROUNDS = 7
+STEPS = 30
+ROUNDS = 11
 
 
-def ours(run: Run, images: torch.Tensor) -> Callable[[], None]:
-    """Our step: images held as one tensor, experts batched; with the records of the history."""
-    state, pixels, objective = start(build(run), run.seed), images.float() / 255, objective_of(run)
-    ridge, precision = run.training.ridge, run.training.precision
-    record = EpochRecord(1, ridge)
-    batches = cycle(torch.randperm(len(pixels)).split(run.training.batch_size)[:-1])
-    return lambda: record.add(
-        *step(state, pixels[next(batches)], objective, 1e-3, ridge, precision)
-    )
+def ours(run: Run, images: torch.Tensor, device: torch.device) -> Callable[[], None]:
+    """An epoch as `moaplus train` makes it, with its row of the history."""
+    return epoch_of(start(build(run).to(device), run.seed), run, images.to(device))
 
 
-def textbook(run: Run, images: torch.Tensor) -> Callable[[], None]:
+def modules(run: Run, images: torch.Tensor, device: torch.device) -> Callable[[], None]:
+    """The same by the modules that define the mixture, under autograd."""
+    network = Flat(build(run).to(device))
+    state = State(network, Adam(network.vector), torch.Generator().manual_seed(run.seed))
+    return epoch_of(state, run, images.to(device))
+
+
+def epoch_of(state: State, run: Run, images: torch.Tensor) -> Callable[[], None]:
+    """An epoch of `STEPS` steps at each call."""
+    inputs, objective = state.network.prepare(images.float() / 255), objective_of(run)
+
+    def call() -> None:
+        shuffled = torch.randperm(len(images)).to(images.device)
+        batches = shuffled.split(run.training.batch_size)[:STEPS]
+        epoch(state, inputs, batches, objective, lambda: 1e-3, run.training.ridge)
+
+    return call
+
+
+def textbook(run: Run, images: torch.Tensor, device: torch.device) -> Callable[[], None]:
     """The plain script: DataLoader, per-image conversion, a loop over experts; no records."""
-    mixture = TextbookMixture(run.experts, run.network.channels, run.network.latent)
+    mixture = TextbookMixture(run.experts, run.network.channels, run.network.latent).to(device)
     objective = objective_of(run)
     optimizer = torch.optim.Adam(mixture.parameters(), 1e-3)
     batches = (batch for _ in cycle([0]) for batch in loader(images, run.training.batch_size))
 
-    def update() -> None:
-        pixels = next(batches)
-        outcome = Outcome(pixels, *mixture(pixels), run.training.ridge)
-        optimizer.zero_grad()
-        objective(outcome).backward()
-        optimizer.step()
+    def call() -> None:
+        for _ in range(STEPS):
+            pixels = next(batches).to(device)
+            reconstructions, logits = mixture(pixels)
+            products = residual_products(pixels, reconstructions)
+            value = objective(Outcome(products, logits, run.training.ridge))
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+        value.item()
 
-    return update
-
-
-def matrix_product(dtype: torch.dtype, size: int = 1024) -> Callable[[], None]:
-    """A square matrix product, the core's practical peak."""
-    matrix = torch.rand(size, size).to(dtype)
-    return lambda: matrix @ matrix
+    return call
 
 
-def seconds_per_call(candidates: dict[str, Callable[[], None]]) -> dict[str, float]:
+def matrix_product(device: torch.device, size: int = 1024) -> Callable[[], None]:
+    """Square matrix products in float32, the practical peak of a core."""
+    matrix = torch.rand(size, size, device=device)
+
+    def products() -> None:
+        for _ in range(STEPS):
+            product = matrix @ matrix
+        product[0, 0].item()
+
+    return products
+
+
+def seconds_per_step(candidates: dict[str, Callable[[], None]]) -> dict[str, float]:
     """Median over rounds in which the candidates take turns."""
     times: dict[str, list[float]] = {name: [] for name in candidates}
     for round_ in range(ROUNDS + 1):
         for name, call in candidates.items():
             start = time.perf_counter()
-            for _ in range(STEPS):
-                call()
+            call()
             if round_:  # the first round warms up
                 times[name].append((time.perf_counter() - start) / STEPS)
     return {name: statistics.median(values) for name, values in times.items()}
@@ -86,34 +109,29 @@ def flop_per_image(run: Run, images: torch.Tensor) -> float:
 
 def main() -> None:
     """Print one row for each number of experts."""
-    prepare_device("cpu", threads=1)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    device = prepare_device(parser.parse_args().device, threads=1)
     runs = load().default_runs.values()
-    print("| M | ours float32, images/s | ours bfloat16 | textbook | float32 : textbook | "
-          "bfloat16 : textbook | float32 : fp32 peak | bfloat16 : bf16 peak |")  # fmt: skip
-    print("|---" * 8 + "|")
+    print("| M | ours, images/s | modules | textbook | ours : modules | ours : textbook | "
+          "ours : fp32 peak |")  # fmt: skip
+    print("|---:" * 7 + "|")
     for experts in EXPERTS:
         run = next(r for r in runs if r.experts == experts and r.objective == "moa_plus")
         images = torch.from_numpy(load_arrays(run.selection.images_path)["train"])
-        half = replace(run, training=replace(run.training, precision="bfloat16"))
-        seconds = seconds_per_call(
+        seconds = seconds_per_step(
             {
-                "float32": ours(run, images),
-                "bfloat16": ours(half, images),
-                "textbook": textbook(run, images),
-                "fp32 peak": matrix_product(torch.float32),
-                "bf16 peak": matrix_product(torch.bfloat16),
+                "ours": ours(run, images, device),
+                "modules": modules(run, images, device),
+                "textbook": textbook(run, images, device),
+                "peak": matrix_product(device),
             }
         )
-        speed = {name: run.training.batch_size / seconds[name] for name in islice(seconds, 3)}
-        flop = flop_per_image(run, images)
-        share = {
-            name: speed[name] * flop / (2 * 1024**3 / seconds[peak])
-            for name, peak in (("float32", "fp32 peak"), ("bfloat16", "bf16 peak"))
-        }
-        print(f"| {experts} | {speed['float32']:,.0f} | {speed['bfloat16']:,.0f} "
-              f"| {speed['textbook']:,.0f} | {speed['float32'] / speed['textbook']:.2f} "
-              f"| {speed['bfloat16'] / speed['textbook']:.2f} | {share['float32']:.1%} "
-              f"| {share['bfloat16']:.1%} |", flush=True)  # fmt: skip
+        speed = {name: run.training.batch_size / value for name, value in seconds.items()}
+        share = speed["ours"] * flop_per_image(run, images) / (2 * 1024**3 / seconds["peak"])
+        print(f"| {experts} | {speed['ours']:,.0f} | {speed['modules']:,.0f} "
+              f"| {speed['textbook']:,.0f} | {speed['ours'] / speed['modules']:.2f} "
+              f"| {speed['ours'] / speed['textbook']:.2f} | {share:.1%} |", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -9,35 +9,28 @@ from torch import Tensor
 from moaplus.mixture.outcome import Outcome, guarded
 from moaplus.theory.bounds import frobenius_bound, paper_bound, signed_loss
 
-FINITE = ("objective", "mixture_error", "routed_error")
-
 
 class NotFiniteError(ArithmeticError):
     """Training left the finite numbers; the message says by what, when."""
 
 
 class EpochRecord:
-    """What the batches of an epoch gave, taken while the weights move."""
+    """What the batches of an epoch gave, taken while the weights move.
+
+    A step only keeps what it was given; all else is computed once an epoch.
+    """
 
     def __init__(self, epoch: int, ridge: float):
         self.epoch, self.ridge = epoch, ridge
-        self.steps: dict[str, list[Tensor]] = {}
+        self.products: list[Tensor] = []
+        self.logits: list[Tensor] = []
+        self.objectives: list[Tensor] = []
 
-    @torch.no_grad()
     def add(self, outcome: Outcome, objective: Tensor) -> None:
         """Add a batch."""
-        routed = outcome.errors.gather(1, outcome.concentrations.argmax(dim=1, keepdim=True))
-        step = {
-            "images": torch.tensor(len(outcome.images)),
-            "objective": objective,
-            "mixture_error": outcome.mixture_errors.mean(),
-            "routed_error": routed.mean(),
-            "load": outcome.concentrations.mean(dim=0),
-            "gram": outcome.gram,
-            "cross_errors": outcome.cross_errors,
-        }
-        for name, value in step.items():
-            self.steps.setdefault(name, []).append(value.detach())
+        self.products.append(outcome.products.detach())
+        self.logits.append(outcome.logits.detach())
+        self.objectives.append(objective)
 
     def check(self) -> None:
         """See that the epoch so far is finite.
@@ -45,10 +38,8 @@ class EpochRecord:
         Raises:
             NotFiniteError: naming the first step in which the objective or an error is not.
         """
-        for name in (name for name in FINITE if name in self.steps):
-            finite = torch.stack(self.steps[name]).isfinite()
-            if not finite.all():
-                raise self.not_finite(name, step=int(finite.long().argmin()) + 1)
+        if self.objectives:
+            self._means(self._outcome())
 
     def not_finite(self, name: str, step: int) -> NotFiniteError:
         """The error to raise for a step, counted from 1."""
@@ -60,37 +51,67 @@ class EpochRecord:
         Raises:
             NotFiniteError: as `check`.
         """
-        self.check()
-        steps = {name: torch.stack(values).cpu().double() for name, values in self.steps.items()}
-        share = steps["images"] / steps["images"].sum()
-        row: dict = {"epoch": self.epoch, "steps": len(share)}
-        row |= {name: (share @ steps[name]).item() for name in FINITE}
-        row |= {f"load_{k}": load for k, load in enumerate((share @ steps["load"]).tolist())}
-        gram = torch.tensordot(share, steps["gram"], dims=1)
-        eigenvalues = torch.linalg.eigvalsh(gram).tolist()
-        row |= {f"eigenvalue_{k}": value for k, value in enumerate(eigenvalues)}
-        return row | _bounds(steps, self.ridge)
+        outcome = self._outcome()
+        row: dict = {"epoch": self.epoch, "steps": len(self.objectives)} | self._means(outcome)
+        load = outcome.concentrations.double().mean(dim=0)
+        row |= {f"load_{k}": value for k, value in enumerate(load.tolist())}
+        eigenvalues = torch.linalg.eigvalsh(outcome.gram)
+        row |= {f"eigenvalue_{k}": value for k, value in enumerate(eigenvalues.tolist())}
+        return row | self._bounds(outcome)
 
+    def _outcome(self) -> Outcome:
+        """Of all images of the epoch so far."""
+        return Outcome(torch.cat(self.products).cpu(), torch.cat(self.logits).cpu(), self.ridge)
 
-def _bounds(steps: dict[str, Tensor], ridge: float) -> dict:
-    """The signed loss, its bounds and Γ over the steps of an epoch, as the objectives see them."""
-    eigenvalues = torch.linalg.eigvalsh(steps["gram"])
-    gamma, cross_errors = guarded(steps["gram"], ridge), steps["cross_errors"]
-    s = signed_loss(gamma, cross_errors)
-    paper, frobenius = paper_bound(gamma, cross_errors), frobenius_bound(gamma, cross_errors)
-    tolerance = 1 + 1e-9  # of rounding: the bounds are sharp
-    return {
-        "signed_loss": s.mean().item(),
-        "paper_bound": paper.mean().item(),
-        "frobenius_bound": frobenius.mean().item(),
-        "paper_ratio": (s.abs() / paper).mean().item(),
-        "frobenius_ratio": (s.abs() / frobenius).mean().item(),
-        "negative": (s < 0).sum().item(),
-        "paper_violations": (s.abs() > paper * tolerance).sum().item(),
-        "frobenius_violations": (s.abs() > frobenius * tolerance).sum().item(),
-        "guarded": (eigenvalues[:, 0] < ridge).sum().item(),
-        "condition": torch.linalg.cond(steps["gram"]).median().item(),
-    }
+    def _sizes(self) -> list[int]:
+        return [len(logits) for logits in self.logits]
+
+    def _means(self, outcome: Outcome) -> dict:
+        """Of what is minimised and of both errors, over images."""
+        sizes = self._sizes()
+        best = outcome.concentrations.argmax(dim=1, keepdim=True)
+        objective = torch.stack(self.objectives).cpu().double()
+        means = {}
+        for name, values in {
+            "objective": objective.repeat_interleave(torch.tensor(sizes)),
+            "mixture_error": outcome.mixture_errors.double(),
+            "routed_error": outcome.errors.gather(1, best).squeeze(1).double(),
+        }.items():
+            finite = torch.stack([batch.isfinite().all() for batch in values.split(sizes)])
+            if not finite.all():
+                raise self.not_finite(name, step=int(finite.long().argmin()) + 1)
+            means[name] = values.mean().item()
+        return means
+
+    def _bounds(self, outcome: Outcome) -> dict:
+        """The signed loss, its bounds and Γ over the steps, as the objectives see them."""
+        batches = [
+            Outcome(products, logits, self.ridge)
+            for products, logits in zip(
+                outcome.products.split(self._sizes()),
+                outcome.logits.split(self._sizes()),
+                strict=True,
+            )
+        ]
+        gram = torch.stack([batch.gram for batch in batches])
+        cross_errors = torch.stack([batch.cross_errors for batch in batches])
+        eigenvalues = torch.linalg.eigvalsh(gram)
+        gamma = guarded(gram, self.ridge)
+        s = signed_loss(gamma, cross_errors)
+        paper, frobenius = paper_bound(gamma, cross_errors), frobenius_bound(gamma, cross_errors)
+        tolerance = 1 + 1e-9  # of rounding: the bounds are sharp
+        return {
+            "signed_loss": s.mean().item(),
+            "paper_bound": paper.mean().item(),
+            "frobenius_bound": frobenius.mean().item(),
+            "paper_ratio": (s.abs() / paper).mean().item(),
+            "frobenius_ratio": (s.abs() / frobenius).mean().item(),
+            "negative": (s < 0).sum().item(),
+            "paper_violations": (s.abs() > paper * tolerance).sum().item(),
+            "frobenius_violations": (s.abs() > frobenius * tolerance).sum().item(),
+            "guarded": (eigenvalues[:, 0] < self.ridge).sum().item(),
+            "condition": torch.linalg.cond(gram).median().item(),
+        }
 
 
 def history_text(rows: list[dict]) -> str:

@@ -3,7 +3,9 @@
 All experts of a mixture have the same shape, so one batched matrix product serves them all.
 """
 
+import functools
 import math
+from itertools import product
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +13,20 @@ from torch import Tensor, nn
 
 SIDE = 28  # of an image, in pixels
 LEAK = 0.2  # of the leaky ReLUs, as in DCGAN (Radford et al. 2016): plain ones die in the decoder
+
+
+@functools.cache
+def spread(places: tuple[int, int], kernel: int) -> Tensor:
+    """Where outputs at places (rows, columns) of stride 2 see a window: (taps, pixels · places).
+
+    1 where a pixel of the window meets a place through a tap of the kernel, 0 elsewhere.
+    """
+    rows, columns = places
+    sides = (2 * rows - 2 + kernel, 2 * columns - 2 + kernel)
+    meets = torch.zeros(kernel, kernel, *sides, rows, columns)
+    for row, column, y, x in product(range(rows), range(columns), range(kernel), range(kernel)):
+        meets[y, x, 2 * row + y, 2 * column + x, row, column] = 1
+    return meets.view(kernel**2, -1)
 
 
 class ExpertLinear(nn.Module):
@@ -47,10 +63,9 @@ class ExpertUpConv(ExpertLinear):
         four small ones and a reordering of single pixels.
         """
         M, inputs, _ = self.weight.shape
-        same = torch.eye(2, device=x.device)
-        small = self.weight.view(M, inputs, 2, 2)
-        large = torch.einsum("ay,bx,miuv->mabiyuxv", same, same, small)
-        return torch.baddbmm(self.bias, x, large.reshape(M, 2 * 2 * inputs, 4 * 4))
+        large = (self.weight @ spread((2, 2), kernel=2).to(x)).view(M, inputs, 4 * 4, 2 * 2)
+        large = large.permute(0, 3, 1, 2).reshape(M, 2 * 2 * inputs, 4 * 4)
+        return torch.baddbmm(self.bias, x, large)
 
 
 class ExpertConv(nn.Module):

@@ -6,9 +6,9 @@ to see makes the difference between the architectures, a file each in `architect
 
 import importlib
 
-import torch
 from torch import Tensor, nn
 
+from moaplus.mixture.flat import Flat
 from moaplus.mixture.layers import SIDE
 
 
@@ -33,15 +33,14 @@ class MixtureOfAutoencoders(nn.Module):
 
     def __init__(self, experts: int, architecture: str, channels: tuple[int, int], latent: int):
         super().__init__()
-        module = importlib.import_module(f"moaplus.mixture.architectures.{architecture}")
-        self.experts = module.experts(experts, channels, latent)
+        self.architecture = importlib.import_module(f"moaplus.mixture.architectures.{architecture}")
+        self.experts = self.architecture.experts(experts, channels, latent)
         self.gate = Gate(experts, channels)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, 28, 28) -> reconstructions (M, n, 28, 28) and logits (n, M), both float32.
+        """(n, 28, 28) -> reconstructions (M, n, 28, 28) and logits (n, M)."""
+        return self.experts(images), self.gate(images)
 
-        The gate keeps to float32 under autocast too: Γ is nearly singular at the start.
-        """
-        with torch.autocast(images.device.type, enabled=False):
-            logits = self.gate(images)
-        return self.experts(images), logits
+    def flat(self) -> Flat:
+        """The same mixture for training, by the architecture's own fast path if it has one."""
+        return getattr(self.architecture, "flat", Flat)(self)

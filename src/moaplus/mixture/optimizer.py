@@ -5,33 +5,31 @@ torch's functional Adam with the state it needs; the tests hold both against tor
 """
 
 import math
-from collections.abc import Iterable
 
 import torch
-from torch.nn import Parameter
+from torch import Tensor
 from torch.optim.adam import adam
 
 
 class Adam:
-    """Adam with its usual constants (Kingma and Ba 2015, "Adam", algorithm 1)."""
+    """Adam on a vector, with its usual constants (Kingma and Ba 2015, "Adam", algorithm 1)."""
 
-    def __init__(self, parameters: Iterable[Parameter]):
-        self.parameters = list(parameters)
+    def __init__(self, weights: Tensor):
+        self.weights = weights
         self.updates = 0
-        self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self.counts = [torch.zeros((), device=p.device) for p in self.parameters]
+        self.means, self.squares = torch.zeros_like(weights), torch.zeros_like(weights)
+        self.count = torch.zeros((), device=weights.device)  # of updates, as torch wants it
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
-        """Update every parameter by its gradient, and drop the gradients."""
+    def step(self, gradient: Tensor, learning_rate: float) -> None:
+        """Update the weights, in place."""
         adam(
-            self.parameters,
-            [parameter.grad for parameter in self.parameters],
-            self.means,
-            self.squares,
+            [self.weights],
+            [gradient],
+            [self.means],
+            [self.squares],
             max_exp_avg_sqs=[],
-            state_steps=self.counts,
+            state_steps=[self.count],
             fused=True,
             amsgrad=False,
             beta1=0.9,
@@ -42,8 +40,6 @@ class Adam:
             maximize=False,
         )
         self.updates += 1
-        for parameter in self.parameters:
-            parameter.grad = None
 
 
 def one_cycle(update: int, updates: int, peak: float) -> float:

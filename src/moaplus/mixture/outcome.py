@@ -14,14 +14,13 @@ class Outcome:
     """What a mixture of autoencoders makes of a batch of n images.
 
     Attributes:
-        images: (n, 28, 28), grey values in [0, 1].
-        reconstructions: (M, n, 28, 28), one reconstruction by each expert.
+        products: (n, M, M), of the residuals d_k = x̂_k − x of experts k and l on an image: the
+            mean of d_k d_l over its pixels (`residual_products`).
         logits: (n, M), the gate's output before the softmax.
         ridge: the smallest eigenvalue that Γ/n may have where it is inverted.
     """
 
-    images: Tensor
-    reconstructions: Tensor
+    products: Tensor
     logits: Tensor
     ridge: float
 
@@ -33,14 +32,16 @@ class Outcome:
     @cached_property
     def errors(self) -> Tensor:
         """e, (n, M): mean squared error per pixel of expert k on image i."""
-        return (self.reconstructions - self.images).square().mean(dim=(2, 3)).T
+        return self.products.diagonal(dim1=1, dim2=2)
 
     @cached_property
     def mixture_errors(self) -> Tensor:
-        """(n,): mean squared error per pixel of the mixed reconstruction Σ_k p_i^k x̂_ik."""
-        weights = self.concentrations.T[:, :, None, None]
-        mixed = (weights * self.reconstructions).sum(dim=0)
-        return (mixed - self.images).square().mean(dim=(1, 2))
+        """(n,): mean squared error per pixel of the mixed reconstruction Σ_k p_i^k x̂_ik.
+
+        Its residual is Σ_k p_i^k d_ik, as rows of P sum to 1, so its square is pᵢᵀ(dᵢdᵢᵀ)pᵢ.
+        """
+        P = self.concentrations
+        return ((self.products @ P[:, :, None]).squeeze(2) * P).sum(dim=1)
 
     @cached_property
     def gram(self) -> Tensor:
@@ -50,7 +51,13 @@ class Outcome:
     @cached_property
     def cross_errors(self) -> Tensor:
         """E/n = Pᵀe/n, (M, M), float64."""
-        return self.concentrations.double().T @ self.errors.double() / len(self.images)
+        return self.concentrations.double().T @ self.errors.double() / len(self.logits)
+
+
+def residual_products(images: Tensor, reconstructions: Tensor) -> Tensor:
+    """Images (n, 28, 28) and reconstructions (M, n, 28, 28) -> products of residuals, (n, M, M)."""
+    residuals = (reconstructions - images).flatten(2).transpose(0, 1)
+    return residuals @ residuals.transpose(1, 2) / residuals.shape[2]
 
 
 def guarded(gram: Tensor, ridge: float) -> Tensor:

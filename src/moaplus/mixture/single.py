@@ -20,26 +20,39 @@ class Code(nn.Sequential):
         )
 
 
-def max_pool(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Largest value of each 2×2 window, (n, c, h/2, w/2), and the mask (n, c, h, w) of its place.
+class ConvToOne(nn.Conv2d):
+    """A 3×3 convolution to a single channel, (n, c, h, w) -> (n, 1, h, w).
 
-    torch's own max_pool2d and max_unpool2d are not deterministic on a GPU.
+    One product gives each pixel's part in all nine outputs that see it, and they are added up: on a
+    CPU an order of magnitude faster than the library's convolution with so few outputs.
     """
+
+    def __init__(self, channels: int):
+        super().__init__(channels, 1, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        taps = self.weight[0].flatten(1).flip(1).T.expand(len(x), -1, -1)
+        parts = torch.bmm(taps, x.flatten(2))  # n, 9, h·w
+        return F.fold(parts, x.shape[2:], 3, padding=1) + self.bias[:, None, None]
+
+
+def max_pool(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Largest value of each 2×2 window, (n, c, h/2, w/2), and its place, for `unpool`.
+
+    The place is a mask (n, c, 4, h/2, w/2) over the window's pixels; of equal values the first
+    counts. torch's own max_pool2d and max_unpool2d are not deterministic on a GPU.
+    """
+    windows = F.pixel_unshuffle(x, 2).unflatten(1, (-1, 4))
     with torch.no_grad():
-        _, places = F.max_pool2d(x, 2, return_indices=True)
-        pixels = torch.arange(x.shape[2] * x.shape[3], device=x.device).view(x.shape[2:])
-        mask = upsample(places) == pixels
-    return (x * mask).unflatten(3, (-1, 2)).sum(4).unflatten(2, (-1, 2)).sum(3), mask
+        mask = windows == windows.amax(dim=2, keepdim=True)
+        for place in range(1, 4):
+            mask[:, :, place] &= ~mask[:, :, :place].any(dim=2)
+    return (windows * mask).sum(dim=2), mask
 
 
 def unpool(x: Tensor, mask: Tensor) -> Tensor:
     """Put each value back where `mask` says, zeros elsewhere: (n, c, h, w) -> (n, c, 2h, 2w)."""
-    return upsample(x) * mask
-
-
-def upsample(x: Tensor) -> Tensor:
-    """Each value as a 2×2 block: (n, c, h, w) -> (n, c, 2h, 2w)."""
-    return x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    return F.pixel_shuffle((x[:, :, None] * mask).flatten(1, 2), 2)
 
 
 class Each(nn.ModuleList):

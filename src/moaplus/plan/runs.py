@@ -5,6 +5,7 @@ A run is one training. Its folder reads like its description, for example
 """
 
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 N_CLASSES = 10
@@ -60,7 +61,6 @@ class Training:
     batch_size: int
     learning_rate: float
     ridge: float
-    precision: str
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Run:
     training: Training
     changes: tuple[str, ...] = ()  # what its study sets otherwise than params.yaml's top level
 
-    @property
+    @cached_property
     def configuration(self) -> Path:
         """The folder that holds this run and its siblings of other seeds."""
         network = "-".join([self.network.architecture, *self.changes])
@@ -87,7 +87,7 @@ class Run:
         """What its study sets otherwise, in words: `epochs=2, latent=8`, or nothing."""
         return ", ".join(self.changes)
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """The run's folder: `model.safetensors`, `history.csv`, `concentrations.npz`, …."""
         return self.configuration / f"seed{self.seed}"
@@ -122,11 +122,6 @@ class Run:
     def files(self) -> tuple[Path, Path, Path, Path]:
         """All that training and evaluation write."""
         return self.model, self.history, self.concentrations, self.samples
-
-    @property
-    def benchmark(self) -> Path:
-        """Snakemake's record of the training's time and memory."""
-        return BENCHMARKS / self.folder.relative_to(MODELS).with_suffix(".tsv")
 
     def settings(self) -> dict:
         """Everything that the model depends on, as plain values."""

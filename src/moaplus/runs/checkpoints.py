@@ -59,9 +59,5 @@ class Checkpoint:
 
     def _tensors(self) -> dict[str, Tensor]:
         """Weights and optimizer state by name, as they are held, not copied."""
-        weights = self.state.mixture.state_dict()
-        tensors = {f"weights.{name}": value for name, value in weights.items()}
-        for kind in ("means", "squares", "counts"):
-            values = getattr(self.state.optimizer, kind)
-            tensors |= {f"{kind}.{i}": value for i, value in enumerate(values)}
-        return tensors
+        optimizer = self.state.optimizer
+        return {name: getattr(optimizer, name) for name in ("weights", "means", "squares", "count")}

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from moaplus.data.images import load_images, load_shown
+from moaplus.mixture.flat import Flat
 from moaplus.mixture.layers import SIDE
 from moaplus.mixture.networks import MixtureOfAutoencoders
 from moaplus.mixture.outcome import Outcome
@@ -35,13 +36,14 @@ def evaluate(run: Run, device: str = "cpu", threads: int = 1) -> None:
     """
     target = prepare_device(device, threads)
     mixture = load_model(run).to(target).eval()
+    network = mixture.flat()
     images = load_images(run.selection)
     arrays = {}
     for split in SPLITS:
-        for name, values in _outcomes(mixture, torch.from_numpy(images[split]), target).items():
+        for name, values in _outcomes(network, torch.from_numpy(images[split]), target).items():
             arrays[f"{split}_{name}"] = values.numpy()
     noise = np.random.default_rng(0).random((NOISE_IMAGES, SIDE, SIDE), dtype=np.float32)
-    arrays["noise_errors"] = _outcomes(mixture, torch.from_numpy(noise), target)["errors"].numpy()
+    arrays["noise_errors"] = _outcomes(network, torch.from_numpy(noise), target)["errors"].numpy()
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise UserError(f"{run.model}: {name} are not finite; {LESS}")
@@ -50,11 +52,9 @@ def evaluate(run: Run, device: str = "cpu", threads: int = 1) -> None:
 
 
 @torch.no_grad()
-def _outcomes(
-    mixture: MixtureOfAutoencoders, images: Tensor, target: torch.device
-) -> dict[str, Tensor]:
+def _outcomes(network: Flat, images: Tensor, target: torch.device) -> dict[str, Tensor]:
     """P, e and the errors of the mixed reconstruction for all images, batch by batch."""
-    n, M = len(images), mixture.gate[-1].out_features
+    n, M = len(images), network.mixture.gate[-1].out_features
     # Allocated once: small results kept between large batches would fragment the memory.
     values = {
         "concentrations": torch.empty(n, M),
@@ -63,7 +63,9 @@ def _outcomes(
     }
     for start in range(0, n, BATCH):
         batch = images[start : start + BATCH].to(target)
-        outcome = Outcome(batch, *mixture(batch), ridge=0)
+        outcome = Outcome(
+            *network(network.prepare(batch), torch.arange(len(batch), device=target)), ridge=0
+        )
         for name, tensor in values.items():
             tensor[start : start + BATCH] = getattr(outcome, name).cpu()
     return values

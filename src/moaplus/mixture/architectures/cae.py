@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from moaplus.mixture.fused import FusedCAE
 from moaplus.mixture.layers import LEAK, SIDE, ExpertConv, ExpertLinear, ExpertUpConv
 
 
@@ -33,8 +34,9 @@ class CAE(nn.Module):
         code = self.encode(h)  # M, n, latent
         h = F.leaky_relu(self.decode(code), LEAK).view(M, n * 7 * 7, c2)
         h = F.leaky_relu(self.up1(h), LEAK).view(M, n * 7 * 7, 2 * 2 * c1)
-        cells = self.up2.on_blocks(h).float().sigmoid().view(M, n, 7, 7, 4, 4)
+        cells = self.up2.on_blocks(h).sigmoid().view(M, n, 7, 7, 4, 4)
         return cells.transpose(3, 4).reshape(M, n, SIDE, SIDE)
 
 
 experts = CAE
+flat = FusedCAE  # for training

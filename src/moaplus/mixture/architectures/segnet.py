@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moaplus.mixture.layers import LEAK
-from moaplus.mixture.single import Code, Each, max_pool, unpool
+from moaplus.mixture.single import Code, ConvToOne, Each, max_pool, unpool
 
 
 class SegNet(nn.Module):
@@ -21,14 +21,14 @@ class SegNet(nn.Module):
         self.conv2 = nn.Conv2d(c1, c2, 3, padding=1)
         self.code = Code(c2, latent)
         self.conv3 = nn.Conv2d(c2, c1, 3, padding=1)
-        self.conv4 = nn.Conv2d(c1, 1, 3, padding=1)
+        self.conv4 = ConvToOne(c1)
 
     def forward(self, images: Tensor) -> Tensor:
         h, first = max_pool(F.leaky_relu(self.conv1(images[:, None]), LEAK))
         h, second = max_pool(F.leaky_relu(self.conv2(h), LEAK))
         h = unpool(self.code(h), second)  # n, c2, 14, 14
         h = unpool(F.leaky_relu(self.conv3(h), LEAK), first)  # n, c1, 28, 28
-        return self.conv4(h)[:, 0].float().sigmoid()
+        return self.conv4(h)[:, 0].sigmoid()
 
 
 def experts(count: int, channels: tuple[int, int], latent: int) -> nn.Module:

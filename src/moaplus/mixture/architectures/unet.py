@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moaplus.mixture.layers import LEAK
-from moaplus.mixture.single import Code, Each, max_pool
+from moaplus.mixture.single import Code, ConvToOne, Each, max_pool
 
 
 class UNet(nn.Module):
@@ -24,7 +24,7 @@ class UNet(nn.Module):
         self.up1 = nn.ConvTranspose2d(c2, c2, 2, stride=2)
         self.conv3 = nn.Conv2d(2 * c2, c1, 3, padding=1)
         self.up2 = nn.ConvTranspose2d(c1, c1, 2, stride=2)
-        self.conv4 = nn.Conv2d(2 * c1, 1, 3, padding=1)
+        self.conv4 = ConvToOne(2 * c1)
 
     def forward(self, images: Tensor) -> Tensor:
         first = F.leaky_relu(self.conv1(images[:, None]), LEAK)  # n, c1, 28, 28
@@ -33,7 +33,7 @@ class UNet(nn.Module):
         h = torch.cat([second, self.up1(h)], dim=1)
         h = F.leaky_relu(self.conv3(h), LEAK)
         h = torch.cat([first, self.up2(h)], dim=1)
-        return self.conv4(h)[:, 0].float().sigmoid()
+        return self.conv4(h)[:, 0].sigmoid()
 
 
 def experts(count: int, channels: tuple[int, int], latent: int) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from moaplus.mixture.layers import SIDE
 from moaplus.mixture.outcome import Outcome
 
 
@@ -10,6 +11,6 @@ def hinton(outcome: Outcome, sigma: float) -> Tensor:
 
     Ibid., eq. 1.3, which has σ = 1.
     """
-    squared_distances = outcome.errors * outcome.images[0].numel()
+    squared_distances = outcome.errors * SIDE**2
     fits = -squared_distances / (2 * sigma**2)
     return -(outcome.logits.log_softmax(dim=1) + fits).logsumexp(dim=1).mean()
