@@ -43,7 +43,6 @@ wildcard_constraints:
     gz=r"(\.gz)?",
     selection=r"[a-z0-9+-]+",
     experts=r"\d+",
-    run=r"[a-z0-9+-]+/[^/]+/M\d+/[a-z_]+/seed\d+",
     # A folder of results: of the default studies, or of one that is named.
     place=r"results(/studies/[a-z][a-z0-9_]*)?",
 
@@ -55,10 +54,18 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/audit.smk"
 
 
+# On a cluster, what takes seconds runs where Snakemake does, and so does what needs a network.
 localrules:
     all,
     data,
     models,
+    fetch,
+    select,
+    score,
+    table,
+    figure,
+    audit,
+    environment,
 
 
 rule all:

@@ -20,7 +20,7 @@ def models(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("cores", "target", "files"),
     [
-        ("1", RUN / "concentrations.npz", 4),
+        ("1", RUN / "concentrations.npz", 2 * 4),  # runs of its batch × files
         ("4", "models", 8 * 4 + 2),  # runs × files, and references
     ],
 )

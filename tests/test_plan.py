@@ -67,10 +67,8 @@ def test_paths_name_everything_that_differs(tmp_path):
 
 OTHER = {
     "model": {"architecture": "unet", "channels": [3, 5], "latent": 9},
-    "train": {
-        "epochs": 9, "batch_size": 9, "learning_rate": 0.5, "ridge": 0.5, "precision": "bfloat16",
-    },
-}  # fmt: skip
+    "train": {"epochs": 9, "batch_size": 9, "learning_rate": 0.5, "ridge": 0.5},
+}
 
 
 @pytest.mark.parametrize(("part", "key"), [(part, key) for part in OTHER for key in PARAMS[part]])
@@ -128,7 +126,6 @@ def test_one_more_seed_adds_just_its_runs(tmp_path):
         ("train.learning_rate", -0.1, ["train.learning_rate", "-0.1", "minimum"]),
         ("train.learning_rate", float("nan"), ["learning_rate", "nan"]),
         ("train.learning_rate", float("inf"), ["learning_rate", "inf"]),
-        ("train.precision", "float8", ["train.precision", "float8", "bfloat16"]),
         ("dataset", "cifar", ["dataset", "cifar", "kmnist"]),
         ("default", ["papers"], ["default", "papers", "paper"]),
         ("studies.smoke.experts", [1], ["studies.smoke.experts[0]", "1", "'minimum': 2"]),

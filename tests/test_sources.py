@@ -37,10 +37,10 @@ def reached(script: Path, step: str, modules: tuple[str, ...]) -> set[str]:
     }
 
 
-def by_name(rule: str, wildcards: str) -> tuple[str, ...]:
+def by_name(rule: str, wildcards: str, outputs: list[str]) -> tuple[str, ...]:
     """The modules that a job loads by name."""
     if rule == "train":
-        _, network, _, objective, _ = wildcards.removeprefix("run=").split("/")
+        _, _, network, _, objective, *_ = outputs[0].split("/")
         architecture = network.split("-")[0]
         return (
             f"moaplus.mixture.objectives.{objective}",
@@ -57,10 +57,12 @@ def test_a_change_of_a_source_runs_just_the_steps_again_that_reach_it(done, tmp_
     dry_runs = json.loads(call(done, sys.executable, str(program), str(done)))
     jobs = dry_runs["jobs"]
     sources = {}
-    for job in jobs:
+    for job, files in jobs.items():
         rule, _, wildcards = job.partition(" ")
+        rule = re.sub("^train_.*", "train", rule)
         if rule != "fetch":  # what was fetched is verified, whatever fetched it
-            sources[job] = reached(tmp_path / "command.py", rule, by_name(rule, wildcards))
+            modules = by_name(rule, wildcards, files["output"])
+            sources[job] = reached(tmp_path / "command.py", rule, modules)
     assert len(dry_runs["after"]) > 70
     for source, planned in dry_runs["after"].items():
         again, size = {job for job, files in sources.items() if source in files}, -1
@@ -71,7 +73,7 @@ def test_a_change_of_a_source_runs_just_the_steps_again_that_reach_it(done, tmp_
         assert planned == sorted(again), source
         trains = any(job.startswith("train") for job in planned)
         assert not (trains and re.search("report|audit|theory/scores", source))
-        assert trains or not re.search("mixture/(fit|history|layers|networks)", source)
+        assert trains or not re.search("mixture/(fit|flat|fused|history|layers|networks)", source)
 
 
 def test_a_changed_bootstrap_makes_every_interval_anew(done):
@@ -84,7 +86,7 @@ def test_a_changed_bootstrap_makes_every_interval_anew(done):
 def test_a_changed_objective_trains_its_runs_alone(done):
     with (done / "src/moaplus/mixture/objectives/moa.py").open("a") as file:
         file.write("# changed\n")
-    assert planned_jobs(done)["train"] == 4  # M 2, 3 × seeds; those of moa_plus are left
+    assert planned_jobs(done)["train"] == 2  # M 2, 3; those of moa_plus are left
 
 
 def add_file(folder: Path, place: str, template: str, name: str) -> None:
@@ -172,8 +174,12 @@ def test_what_was_added_can_be_used(done):
             seeds=[0],
         ),
     )
-    assert planned_jobs(done)["train"] == 4  # of 6 runs
+    assert (
+        planned_jobs(done)["train"] == 6
+    )  # of one seed in place of two, so those that are there too
     call(done, "snakemake", "--cores", "2", "--quiet")
+    logs = [path.read_text(encoding="utf-8") for path in done.glob("logs/train/*_M2_*.log")]
+    assert sum("epoch 1/1" not in log for log in logs) == 2
     table = (done / "results/table.md").read_text(encoding="utf-8")
     assert re.search(r"\| Again +\| segnet_again +\|", table)
     assert " again " in next(line for line in table.splitlines() if line.startswith("| M"))

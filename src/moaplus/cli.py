@@ -52,8 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     command(_runs)
     command(_fetch, "DATASET")
     command(_select, "SELECTION")
-    train = command(_train, "RUN", type=Path)
-    train.add_argument("--device", choices=("cpu", "auto"), default="cpu")
+    train = command(_train, "RUN", type=Path, nargs="+")
+    train.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     train.add_argument("--threads", type=int, default=1)
     command(_show, "RUN", type=Path)
     command(_reference, "PATH")
@@ -102,14 +102,12 @@ def _select(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    """Train one run, named by its folder, and apply it to its training and test images."""
+    """Train runs, named by their folders, and apply each to its training and test images."""
     plan = load()
-    run = plan.run(options.run)
-    from moaplus.runs.evaluation import evaluate
-    from moaplus.runs.training import train
+    runs = [plan.run(folder) for folder in options.run]
+    from moaplus.runs.batch import train_all
 
-    train(run, options.device, options.threads, plan.checkpoint_every)
-    evaluate(run, options.device, options.threads)
+    train_all(runs, options.device, options.threads, plan.checkpoint_every)
 
 
 def _show(options: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
 """What Snakemake and DVC do of each other's work: `make agreement` prints a table.
 
-Each sequence starts from a clone of one repository, whose study `smoke` of four trainings is
-committed, and pushed to a directory. Trainings are counted in what the tools print.
+Each sequence starts from a clone of one repository, whose study `smoke` of four runs, trained by
+two jobs, is committed, and pushed to a directory. These jobs are counted in what the tools print.
 """
 
 import csv
@@ -28,7 +28,7 @@ from workspace import (
     planned_jobs,
 )
 
-TRAININGS = 4
+JOBS = 2
 S3 = "S3 (moto)"
 STAGE_FILES = ("Makefile", ".gitignore", ".dvcignore")
 
@@ -78,12 +78,12 @@ def make(folder: Path, target: str) -> str:
 
 
 def trainings(output: str) -> int:
-    """How many trainings Snakemake, or DVC which calls it, says that it starts."""
+    """How many jobs that train Snakemake, or DVC which calls it, says that it starts."""
     return jobs(output)["train"]
 
 
 def planned_trainings(folder: Path) -> int:
-    """How many trainings `snakemake -n` would start."""
+    """How many jobs that train `snakemake -n` would start."""
     return planned_jobs(folder)["train"]
 
 
@@ -98,7 +98,7 @@ def row(sequence: str, counted: str, expected: str, content: bool | None) -> dic
     """A row of the table."""
     return {
         "sequence": sequence,
-        "trainings": counted,
+        "jobs that train": counted,
         "expected": expected,
         "then both have nothing to do": {True: "yes", False: "NO", None: ""}[content],
     }
@@ -111,7 +111,7 @@ def one_then_the_other(repository: Path) -> list[dict]:
         counts = [trainings(call(folder, *command)) for command in (first, second)]
         rows.append(
             row(f"`{' '.join(first)}`, then `{' '.join(second)}`",
-                " + ".join(map(str, counts)), f"{TRAININGS} + 0", both_are_content(folder))
+                " + ".join(map(str, counts)), f"{JOBS} + 0", both_are_content(folder))
         )  # fmt: skip
     return rows
 
@@ -155,12 +155,12 @@ def changes(repository: Path, names: tuple[str, ...] = CHANGES) -> list[dict]:
     edits: dict[str, tuple[Callable[[], None], int]] = {
         REPORT: (lambda: source("report/figures/nmi.py"), 0),
         BOOTSTRAP: (bootstrap, 0),
-        SEEDS: (lambda: change_params(folder, seeds), TRAININGS),
+        SEEDS: (lambda: change_params(folder, seeds), JOBS),
         PARAMETER: (
             lambda: change_params(folder, lambda p: p["train"].update(learning_rate=0.01)),
-            2 * TRAININGS,
+            JOBS,
         ),
-        TRAINING: (lambda: source("mixture/layers.py"), 2 * TRAININGS),
+        TRAINING: (lambda: source("mixture/layers.py"), JOBS),
     }
     rows = []
     for name in names:
@@ -191,7 +191,7 @@ def undone(repository: Path) -> list[dict]:
     source.write_text(text, encoding="utf-8")
     return [
         row("change a source that training imports, `snakemake -n`, change it back, `snakemake -n`",
-            f"{planned}, {planned_trainings(folder)}", f"{TRAININGS}, 0", both_are_content(folder))
+            f"{planned}, {planned_trainings(folder)}", f"{JOBS}, 0", both_are_content(folder))
     ]  # fmt: skip
 
 
@@ -213,7 +213,7 @@ def experiments(repository: Path) -> list[dict]:
     folder = pulled(repository, "experiments")
     output = call(folder, "dvc", "exp", "run", "-S", "train.epochs=2")
     rows = [
-        row("`dvc exp run -S train.epochs=2`", str(trainings(output)), str(TRAININGS),
+        row("`dvc exp run -S train.epochs=2`", str(trainings(output)), str(JOBS),
             both_are_content(folder))
     ]  # fmt: skip
     for epochs in (3, 4):
@@ -223,7 +223,7 @@ def experiments(repository: Path) -> list[dict]:
     rows.append(
         row("a queue of two more; `dvc exp show` lists epochs "
             + ", ".join(sorted(f"{e}: NMI {n:.3f}, loss {loss:.4f}" for e, n, loss in shown)),
-            str(queued_trainings(folder)), str(2 * TRAININGS), None)
+            str(queued_trainings(folder)), str(2 * JOBS), None)
     )  # fmt: skip
     return rows
 
@@ -313,7 +313,7 @@ def main() -> int:
 
 def holds(row: dict) -> bool:
     """Whether a row is as it should be."""
-    return row["trainings"] == row["expected"] and row["then both have nothing to do"] != "NO"
+    return row["jobs that train"] == row["expected"] and row["then both have nothing to do"] != "NO"
 
 
 if __name__ == "__main__":

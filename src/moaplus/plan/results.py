@@ -29,6 +29,7 @@ class Report:
     folder: Path
     studies: tuple[Study, ...]
     failed: dict[str, str]
+    batches: dict[str, tuple[Run, ...]]
 
     @property
     def runs_table(self) -> Path:
@@ -53,6 +54,16 @@ class Report:
         return list({run.folder: run for study in self.studies for run in study.runs}.values())
 
     @property
+    def benchmarks(self) -> list[Path]:
+        """Snakemake's records of time and memory of the jobs that train its runs."""
+        folders = {run.folder for run in self.runs}
+        return [
+            BENCHMARKS / f"train/{name}.tsv"
+            for name, batch in self.batches.items()
+            if folders & {run.folder for run in batch}
+        ]
+
+    @property
     def results(self) -> list[Path]:
         """All that the folder holds, but for the record of what made it."""
         results = [self.runs_table, self.table, self.metrics]
@@ -71,7 +82,7 @@ def report_of(plan: Plan, folder: str | Path) -> Report:
         allowed = {(STUDIES / name).as_posix(): name for name in plan.studies}
         one_of("folder of results", folder.as_posix(), [RESULTS.as_posix(), *allowed])
         studies = (allowed[folder.as_posix()],)
-    return Report(folder, tuple(plan.studies[name] for name in studies), plan.failed)
+    return Report(folder, tuple(plan.studies[name] for name in studies), plan.failed, plan.batches)
 
 
 def figure_files(figures: Iterable[str]) -> list[Path]:

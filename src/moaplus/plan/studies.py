@@ -1,5 +1,6 @@
 """From params.yaml to studies: which runs there are, and which of them are made by default."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -8,8 +9,10 @@ from typing import get_type_hints
 
 from moaplus.plan.params import PARAMS, read_params
 from moaplus.plan.references import Reference, references_of
-from moaplus.plan.runs import N_CLASSES, Network, Run, Selection, Training
+from moaplus.plan.runs import MODELS, N_CLASSES, Network, Run, Selection, Training
 from moaplus.storage.files import UserError, one_of
+
+BATCH = 10  # runs, enough that the start of a process does not matter
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,30 @@ class Plan:
     def all_runs(self) -> dict[str, Run]:
         """The runs of every study, each once, by folder."""
         return {str(run.folder): run for study in self.studies.values() for run in study.runs}
+
+    @cached_property
+    def batches(self) -> dict[str, tuple[Run, ...]]:
+        """Runs that one process trains, at most `BATCH` of a configuration, by the batch's name.
+
+        Every run is in one batch. Those of the default studies stand apart from those that only a
+        study to be named has, as they are wanted apart.
+        """
+        wanted = [self.default_runs.values(), *(study.runs for study in self.studies.values())]
+        groups: dict[tuple[int, Path], dict[str, Run]] = {}
+        placed: set[str] = set()
+        for number, runs in enumerate(wanted):
+            for folder, run in ((str(run.folder), run) for run in runs):
+                if folder not in placed:
+                    placed.add(folder)
+                    groups.setdefault((number, run.configuration), {})[folder] = run
+        batches = {}
+        for (_, configuration), group in groups.items():
+            runs = sorted(group.values(), key=lambda run: run.seed)
+            name = re.sub(r"\W", "_", configuration.relative_to(MODELS).as_posix())
+            for first in range(0, len(runs), BATCH):
+                batch = tuple(runs[first : first + BATCH])
+                batches[f"{name}_seed{batch[0].seed}"] = batch
+        return batches
 
     @cached_property
     def selections(self) -> dict[str, Selection]:

@@ -22,8 +22,7 @@ def step_sources(step: str, *chosen: str) -> list[str]:
     A step is a command of `cli.py`: what its function imports makes the result. The arguments
     after it are modules that the step loads by name.
     """
-    commands = {f.name: f for f in _tree(CLI).body if isinstance(f, ast.FunctionDef)}
-    files = _closure(*_imported(commands[f"_{step}"]), *chosen)
+    files = _closure(*_commands()[f"_{step}"], *chosen)
     return [f"src/moaplus/{path.relative_to(PACKAGE).as_posix()}" for path in files]
 
 
@@ -44,6 +43,7 @@ def digest(*modules: str) -> str:
     return content.hexdigest()
 
 
+@functools.cache
 def _closure(*modules: str) -> list[Path]:
     """The files of these modules of ours, and of all that they import."""
     found: set[Path] = set()
@@ -52,7 +52,7 @@ def _closure(*modules: str) -> list[Path]:
         path = _file(left.pop())
         if path and path not in found:
             found.add(path)
-            left += _imported(_tree(path))
+            left += _imports(path)
     return sorted(found)
 
 
@@ -64,6 +64,17 @@ def _file(module: str) -> Path | None:
 
 
 @functools.cache
+def _commands() -> dict[str, list[str]]:
+    """What the functions of `cli.py` import, by their names."""
+    functions = (node for node in _tree(CLI).body if isinstance(node, ast.FunctionDef))
+    return {function.name: list(_imported(function)) for function in functions}
+
+
+@functools.cache
+def _imports(path: Path) -> list[str]:
+    return list(_imported(_tree(path)))
+
+
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 

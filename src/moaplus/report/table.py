@@ -1,12 +1,12 @@
 """table.md and metrics.json of a report, from its runs.csv."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
+from pathlib import Path
 
 import pandas as pd
 
 from moaplus.plan.results import RESULTS, Report
-from moaplus.plan.runs import Run
 from moaplus.provenance.origin import read_header
 from moaplus.report.paper_section import paper_sections
 from moaplus.report.rows import read_runs
@@ -76,17 +76,17 @@ def _what_was_run(report: Report) -> list[str]:
     ]
     lines += [
         f"- Budget: {training.epochs} epochs, batch {training.batch_size}, one-cycle Adam up to "
-        f"{training.learning_rate:g}, ridge {training.ridge:g}, {training.precision}."
+        f"{training.learning_rate:g}, ridge {training.ridge:g}."
         for training in budget
     ]
     lines += [f"- Trained on {made_on_line}." for made_on_line in made_on]
-    lines += [f"- Run time: {_run_time(runs)}"]
+    lines += [f"- Run time: {_run_time(report.benchmarks)}"]
     return ["## What was run, on what, how long", "\n".join(lines)]
 
 
-def _run_time(runs: Sequence[Run]) -> str:
+def _run_time(benchmarks: Iterable[Path]) -> str:
     """Sum of Snakemake's benchmark records; they are not versioned, so some may be absent."""
-    files = [run.benchmark for run in runs if run.benchmark.exists()]
+    files = [path for path in benchmarks if path.exists()]
     if not files:
         return "not recorded here."
     record = pd.concat([load_frame(file, "delete it", sep="\t") for file in files])

@@ -15,14 +15,23 @@ LESS = "try a smaller train.learning_rate or a larger train.ridge in params.yaml
 
 
 def prepare_device(device: str, threads: int) -> torch.device:
-    """Set threads and determinism; return the device to compute on."""
+    """Set threads and determinism; return the device to compute on.
+
+    Raises:
+        UserError: if a GPU is asked for and there is none.
+    """
+    if device == "gpu" and not torch.cuda.is_available():
+        raise UserError(
+            "device gpu: torch finds no GPU here; train without --workflow-profile gpu, or see to "
+            "it that torch is built for the GPU's driver (python -m torch.utils.collect_env)"
+        )
     torch.set_num_threads(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # As use_deterministic_algorithms(True), which would also import the compiler: a second a run.
     torch.set_deterministic_debug_mode("error")
     torch.utils.deterministic.fill_uninitialized_memory = False  # none is read; filling takes time
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32 on a GPU too
-    return torch.device("cuda" if device == "auto" and torch.cuda.is_available() else "cpu")
+    return torch.device("cuda" if device == "gpu" else "cpu")
 
 
 def build(run: Run) -> MixtureOfAutoencoders:

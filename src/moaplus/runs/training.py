@@ -24,30 +24,33 @@ from moaplus.storage.files import UserError, save_text
 from moaplus.storage.tensors import save_tensors
 
 
+class DivergedError(UserError):
+    """A training left the finite numbers, for a reason that its run's `failed.json` holds."""
+
+
 def train(
     run: Run, device: str = "cpu", threads: int = 1, checkpoint_every: int | None = None
 ) -> None:
     """Train `run` and write its model and history. Labels are never read.
 
     A model that is there, whole and of the run's settings and sources, is left as it is. A training
-    that was interrupted goes on from its checkpoint, to the same bytes.
+    that was interrupted goes on from its checkpoint, to the same bytes. The last checkpoint stays.
 
     Args:
         run: what to train.
-        device: `cpu`, or `auto` for a GPU where there is one.
+        device: `cpu` or `gpu`.
         threads: CPU threads of this process.
         checkpoint_every: epochs from one checkpoint to the next; none without it.
 
     Raises:
-        UserError: if data are missing, a file cannot be written, or something is not finite; in
-            the last case the reason stays in the run's `failed.json`.
+        DivergedError: if something is not finite.
+        UserError: if there is no such device, data are missing, or a file cannot be written.
     """
     if is_trained(run):
         print(f"{run.model}: already trained", file=sys.stderr)
     else:
         _train(run, prepare_device(device, threads), checkpoint_every)
-    for path in (run.checkpoint, run.failure):
-        path.unlink(missing_ok=True)
+    run.failure.unlink(missing_ok=True)
 
 
 def _train(run: Run, device: torch.device, checkpoint_every: int | None) -> None:
@@ -58,11 +61,11 @@ def _train(run: Run, device: torch.device, checkpoint_every: int | None) -> None
     state = start(build(run).to(device), run.seed)
     try:
         _fit(run, state, images, checkpoint_every)
-        weights = _weights(state.mixture)
+        weights = _weights(state.network.mixture)
     except NotFiniteError as error:
         reason = f"{run.folder}: {error}; {LESS}"
         save_text(run.failure, json.dumps(origin_of(run) | {"reason": reason}) + "\n")
-        raise UserError(reason) from error
+        raise DivergedError(reason) from error
     history = history_text(state.rows)
     save_text(run.history, history)
     save_tensors(run.model, weights, _origin(run, device, history))
