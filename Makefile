@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: reproduce pull agree test bench faults agreement environment constraints
+.PHONY: reproduce pull agree test bench faults agreement growth cluster environment constraints
 
 reproduce: environment
 	snakemake --cores all
@@ -32,8 +32,16 @@ test: environment
 	pytest --numprocesses 2 --dist loadfile
 
 # What the two tools do of each other's work, and what breaks, as tables; the tests run short forms.
-agreement faults: environment
+agreement faults growth: environment
 	python tests/programs/$@.py
+
+# The workflow on a SLURM of one node, which this makes of this machine: as root, on Debian.
+cluster: environment
+	$(PLUGIN)
+	python tests/programs/cluster.py
+
+# Of no use without a cluster; Snakemake imports it at every start.
+PLUGIN = $(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev,slurm]'
 
 bench: environment
 	python tests/programs/benchmark.py
@@ -48,4 +56,5 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 constraints: environment
+	$(PLUGIN)
 	$(VENV)/bin/python -m pip freeze --exclude-editable | sed 's/+cpu//' > constraints.txt
