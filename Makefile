@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: reproduce pull agree test bench faults agreement growth cluster environment constraints
+.PHONY: reproduce pull agree test bench faults agreement growth cluster slurm environment constraints
 
 reproduce: environment
 	snakemake --cores all
@@ -39,6 +39,11 @@ agreement faults growth: environment
 cluster: environment
 	$(PLUGIN)
 	python tests/programs/cluster.py
+
+# The default run on the cluster that is there.
+slurm: environment
+	$(PLUGIN)
+	snakemake --workflow-profile slurm
 
 # Of no use without a cluster; Snakemake imports it at every start.
 PLUGIN = $(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev,slurm]'
