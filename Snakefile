@@ -10,12 +10,12 @@ sys.path.insert(0, SOURCES)
 
 from moaplus.plan import results
 from moaplus.plan.datasets import RAW, raw_files
-from moaplus.plan.references import references_of
 from moaplus.plan.results import RESULTS, report_of
 from moaplus.plan.runs import BENCHMARKS, MODELS, SELECTED
 from moaplus.plan.studies import load
 from moaplus.provenance.distrust import distrust
 from moaplus.provenance.failures import without_failed
+from moaplus.provenance.recorded import is_recorded
 from moaplus.provenance.sources import step_sources, training_sources
 from moaplus.storage.files import UserError
 
@@ -32,7 +32,7 @@ except UserError as error:
 
 REPORT = report_of(PLAN, RESULTS)
 RUN_FILES = [path for run in REPORT.runs for path in run.files]
-REFERENCE_FILES = [reference.path for reference in references_of(REPORT.runs)]
+REFERENCE_FILES = [reference.path for reference in REPORT.references]
 
 
 report: "workflow/report/workflow.rst"
@@ -42,9 +42,9 @@ wildcard_constraints:
     dataset=r"[a-z-]+",
     gz=r"(\.gz)?",
     selection=r"[a-z0-9+-]+",
-    experts=r"\d+",
+    method=r"[a-z0-9_]+",
     # A folder of results: of the default studies, or of one that is named.
-    place=r"results(/studies/[a-z][a-z0-9_]*)?",
+    place=r"results(/multiverse|/studies/[a-z][a-z0-9_]*)?",
 
 
 include: "workflow/rules/common.smk"
@@ -52,6 +52,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/audit.smk"
+include: "workflow/rules/multiverse.smk"
 
 
 # On a cluster, what takes seconds runs where Snakemake does, and so does what needs a network.
@@ -65,6 +66,7 @@ localrules:
     table,
     figure,
     audit,
+    multiverse_page,
     environment,
 
 

@@ -1,9 +1,10 @@
-"""Our optimizer against torch.optim."""
+"""Our optimizer and schedule against torch.optim."""
 
 import pytest
 import torch
 
-from moaplus.mixture.optimizer import Adam, one_cycle
+from moaplus.mixture.optimizer import Adam
+from moaplus.mixture.schedules.one_cycle import one_cycle
 
 
 @pytest.mark.parametrize("updates", [2, 3, 7, 100, 1188])

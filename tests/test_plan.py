@@ -67,7 +67,13 @@ def test_paths_name_everything_that_differs(tmp_path):
 
 OTHER = {
     "model": {"architecture": "unet", "channels": [3, 5], "latent": 9},
-    "train": {"epochs": 9, "batch_size": 9, "learning_rate": 0.5, "ridge": 0.5},
+    "train": {
+        "epochs": 9,
+        "batch_size": 9,
+        "learning_rate": 0.5,
+        "schedule": "constant",
+        "ridge": 0.5,
+    },
 }
 
 
@@ -94,10 +100,19 @@ def test_whole_numbers_may_be_written_with_a_point(tmp_path):
     assert all(isinstance(number, int) for number in numbers)
 
 
-def test_architectures_of_a_study_are_an_axis_of_its_runs(tmp_path):
+def test_what_a_study_varies_is_an_axis_of_its_runs(tmp_path):
     runs = load(tmp_path, PARAMS).studies["architectures"].runs
     assert len(runs) == 3 * 2 * 5
     assert "models/mnist-0+1/unet/M2/moa/seed4" in {run.folder.as_posix() for run in runs}
+
+
+def test_seeds_may_be_counted_and_classes_taken_in_pairs(tmp_path):
+    params = changed("studies.smoke.seeds", {"first": 7, "count": 3})
+    params["studies"]["smoke"]["selections"] = [{"classes": "pairs", "images": "all"}]
+    runs = load(tmp_path, params).studies["smoke"].runs
+    assert {run.seed for run in runs} == {7, 8, 9}
+    assert len({run.selection for run in runs}) == 45
+    assert {len(run.selection.classes) for run in runs} == {2}
 
 
 def test_only_the_objective_that_has_them_depends_on_its_constants(tmp_path):
@@ -137,7 +152,25 @@ def test_one_more_seed_adds_just_its_runs(tmp_path):
         ("studies.smoke.objectives", ["mow"], ["objectives[0]", "mow", "moa_plus"]),
         ("studies.smoke.train", {"epochs": 0}, ["studies.smoke.train.epochs", "0"]),
         ("studies", {}, ["studies", "{}"]),
-        ("studies.architectures.architectures", ["vit"], ["architectures[0]", "vit", "unet"]),
+        (
+            "studies.smoke.vary",
+            {"architecture": ["vit", "cae"]},
+            ["architecture[0]", "vit", "unet"],
+        ),
+        (
+            "studies.smoke.vary",
+            {"latent": [8]},
+            ["studies.smoke.vary.latent", "[8]", "'minItems': 2"],
+        ),
+        ("studies.smoke.vary", {"colour": [1, 2]}, ["studies.smoke.vary", "colour", "latent"]),
+        ("studies.smoke.references", ["dbscan"], ["references[0]", "dbscan", "kmeans"]),
+        ("studies.smoke.keep", "nothing", ["studies.smoke.keep", "nothing", "scores"]),
+        ("train.schedule", "cosine", ["train.schedule", "cosine", "one_cycle"]),
+        ("default", ["smoke_scores"], ["default", "smoke_scores", "keep models"]),
+        ("multiverse.decisions.colour", [1, 2], ["multiverse.decisions", "colour", "images"]),
+        ("multiverse.decisions.latent", [8], ["multiverse.decisions.latent", "[8]", "minItems"]),
+        ("multiverse.decisions.latent", [8, 0], ["multiverse.decisions.latent[1]", "0", "minimum"]),
+        ("multiverse.protocols", 9217, ["multiverse.protocols", "9217", "at most the 9216"]),
         ("objectives.st_moe.z", -1, ["objectives.st_moe.z", "-1", "minimum"]),
         ("objectives.hinton.sigma", float("nan"), ["objectives.hinton.sigma", "nan"]),
         ("objectives.moe", {"sigma": 1}, ["objectives.moe", "sigma", "allowed: nothing"]),

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from workspace import ROOT
 
-from moaplus.plan.references import REFERENCE_METHODS, references_of
+from moaplus.plan.references import REFERENCE_METHODS
 from moaplus.plan.results import RESULTS, Report, report_of
 from moaplus.plan.runs import SPLITS
 from moaplus.plan.studies import load
@@ -27,7 +27,7 @@ def report(request, monkeypatch) -> Report:
 
 
 def test_runs_csv_has_every_run_once(report):
-    _check_rows(pd.read_csv(report.runs_table), report.runs)
+    _check_rows(pd.read_csv(report.runs_table), report)
 
 
 def test_the_committed_results_are_those_on_record_and_of_committed_sources(report):
@@ -44,12 +44,12 @@ def test_every_named_study_of_the_readme_is_there():
     assert {f"results/studies/{name}" for name in named} == {p.as_posix() for p in NAMED}
 
 
-def _check_rows(rows: pd.DataFrame, runs) -> None:
-    folders = [run.folder.as_posix() for run in runs]
+def _check_rows(rows: pd.DataFrame, report: Report) -> None:
+    folders = [run.folder.as_posix() for run in report.runs]
     ours = rows[~rows["method"].isin(REFERENCE_METHODS)]
     assert sorted(ours["folder"]) == sorted([*folders, *folders])
-    references = sum(len(reference.seeds) for reference in references_of(runs))
-    assert len(rows) - len(ours) == references * len(REFERENCE_METHODS) * len(SPLITS)
+    references = sum(len(reference.wanted) for reference in report.references)
+    assert len(rows) - len(ours) == references * len(SPLITS)
 
 
 def test_estimates_in_the_readme_are_those_of_the_tables():

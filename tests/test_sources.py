@@ -45,11 +45,16 @@ def by_name(rule: str, wildcards: str, outputs: list[str]) -> tuple[str, ...]:
         return (
             f"moaplus.mixture.objectives.{objective}",
             f"moaplus.mixture.architectures.{architecture}",
+            "moaplus.mixture.schedules.one_cycle",
         )
     if rule == "audit":
         return tuple(f"moaplus.audit.figures.{name}" for name in AUDIT_FIGURES)
-    packages = {"figure": "moaplus.report.figures", "probe": "moaplus.audit.probes"}
-    return (f"{packages[rule]}.{wildcards.partition('=')[2]}",) if rule in packages else ()
+    packages = {
+        "figure": "moaplus.report.figures",
+        "probe": "moaplus.audit.probes",
+        "reference": "moaplus.runs.references",
+    }
+    return (f"{packages[rule]}.{wildcards.rpartition('=')[2]}",) if rule in packages else ()
 
 
 def test_a_change_of_a_source_runs_just_the_steps_again_that_reach_it(done, tmp_path):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from moaplus.plan.choices import names
 from moaplus.plan.datasets import DATASETS, raw_files
-from moaplus.plan.results import RESULTS, Report, report_of
+from moaplus.plan.results import MULTIVERSE, RESULTS, Report, report_of
 from moaplus.plan.studies import Plan, load
 from moaplus.storage.files import UserError, one_of
 
@@ -53,13 +53,16 @@ def _parser() -> argparse.ArgumentParser:
     command(_fetch, "DATASET")
     command(_select, "SELECTION")
     train = command(_train, "RUN", type=Path, nargs="+")
-    train.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
-    train.add_argument("--threads", type=int, default=1)
+    record = command(_record, "PATH", nargs="+")
+    for trains in (train, record):
+        trains.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+        trains.add_argument("--threads", type=int, default=1)
     command(_show, "RUN", type=Path)
     command(_reference, "PATH")
     command(_score, "FOLDER", **results)
     command(_table, "FOLDER", **results)
     command(_figure, "NAME")
+    command(_multiverse)
     command(_environment, "FOLDER", **results)
     command(_simulate)
     command(_probe, "NAME")
@@ -107,7 +110,20 @@ def _train(options: argparse.Namespace) -> None:
     runs = [plan.run(folder) for folder in options.run]
     from moaplus.runs.batch import train_all
 
-    train_all(runs, options.device, options.threads, plan.checkpoint_every)
+    diverged = train_all(runs, options.device, options.threads, plan.checkpoint_every)
+    if diverged:
+        raise UserError("\nmoaplus: ".join(diverged))
+
+
+def _record(options: argparse.Namespace) -> None:
+    """Train the runs of records, named by their paths; keep their scores and no models."""
+    plan = load()
+    records = [plan.records[one_of("record", path, plan.records)] for path in options.path]
+    from moaplus.report.recording import record_all
+    from moaplus.runs.batch import train_all
+
+    how = (options.device, options.threads, plan.checkpoint_every)
+    record_all(records, lambda runs: train_all(runs, *how))
 
 
 def _show(options: argparse.Namespace) -> None:
@@ -119,16 +135,17 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _reference(options: argparse.Namespace) -> None:
-    """Cluster a selection with scikit-learn, named by the file to write."""
+    """Cluster a selection by a reference method, named by the file to write."""
     from moaplus.runs.clusterings import cluster_references
 
-    references = load().references
-    cluster_references(references[one_of("reference", options.path, references)])
+    plan = load()
+    path = one_of("reference", options.path, plan.references)
+    cluster_references(plan.references[path], plan.settings)
 
 
 def _score(options: argparse.Namespace) -> None:
     """Write runs.csv of a folder of results: results, or results/studies/NAME."""
-    from moaplus.report.rows import write_runs
+    from moaplus.report.scoring import write_runs
 
     write_runs(_report(options))
 
@@ -145,6 +162,14 @@ def _figure(options: argparse.Namespace) -> None:
     from moaplus.report.drawing import write_figure
 
     write_figure("report", one_of("figure", options.name, names("report/figures")), _plan(options))
+
+
+def _multiverse(options: argparse.Namespace) -> None:
+    """Write results/multiverse.md and its figures."""
+    from moaplus.report.multiverse.multiverse_page import write_multiverse
+
+    plan = load()
+    write_multiverse(plan, report_of(plan, MULTIVERSE))
 
 
 def _environment(options: argparse.Namespace) -> None:

@@ -88,10 +88,10 @@ def call(folder: Path, *command: str, ok: bool = True) -> str:
 def jobs(output: str) -> Counter[str]:
     """The jobs of each rule that Snakemake says it starts, but for rules of inputs alone.
 
-    All that train are one rule here: `train`.
+    All that train are one rule here, `train`, and all that make records: `record`.
     """
     names = re.findall(r"^(?:> )?(?:local)?rule (?!(?:all|data|models):)(\w+).*:$", output, re.M)
-    return Counter("train" if name.startswith("train_") else name for name in names)
+    return Counter(re.sub("^(train|record)_.*", r"\1", name) for name in names)
 
 
 def planned_jobs(folder: Path, *options: str) -> Counter[str]:

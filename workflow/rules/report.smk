@@ -2,13 +2,7 @@
 # snakemake --cores all results/studies/NAME/{table.md,environment.json}
 rule score:
     input:
-        of_runs("model", "history", "concentrations"),
-        lambda wildcards: sorted(
-            {run.selection.labels_path for run in report_of(PLAN, wildcards.place).runs}
-        ),
-        lambda wildcards: [
-            reference.path for reference in references_of(report_of(PLAN, wildcards.place).runs)
-        ],
+        lambda wildcards: report_of(PLAN, wildcards.place).scored,
         step_sources("score"),
     output:
         "{place}/runs.csv",
@@ -26,7 +20,6 @@ rule score:
 rule table:
     input:
         "{place}/runs.csv",
-        of_runs("model"),
         step_sources("table"),
     output:
         report("{place}/table.md", category="Table", caption="../report/table.rst"),

@@ -35,14 +35,48 @@ for name, batch in PLAN.batches.items():
             " --threads {threads} > {log:q} 2>&1"
 
 
+# A rule for each batch of records, which one process makes. A record that is there stays: it is of
+# the present settings, and says what sources made it.
+for name, records in PLAN.record_batches.items():
+    settled = ancient if all(map(is_recorded, records)) else lambda path: path
+
+    rule:
+        name:
+            f"record_{name}"
+        input:
+            settled(records[0].runs[0].selection.images_path),
+            settled(records[0].runs[0].selection.labels_path),
+        output:
+            [update(record.path) for record in records],
+        log:
+            f"logs/record/{name}.log",
+        benchmark:
+            f"{BENCHMARKS}/record/{name}.tsv"
+        # The shortest first, so that an interruption costs little.
+        priority: -records[0].runs[0].training.epochs
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=1500,
+            runtime=240,
+            gpu=1 if DEVICE == "gpu" else 0,
+        params:
+            settings=[run.settings() for record in records for run in record.runs],
+            device=DEVICE,
+        shell:
+            "python -m moaplus.cli record {output:q} --device {params.device:q}"
+            " --threads {threads} > {log:q} 2>&1"
+
+
 rule reference:
     input:
         f"{SELECTED}/{{selection}}/images.npz",
-        step_sources("reference"),
+        lambda wildcards: step_sources("reference", f"moaplus.runs.references.{wildcards.method}"),
     output:
-        f"{MODELS}/{{selection}}/references/M{{experts}}/clusters.npz",
+        f"{MODELS}/{{selection}}/references/{{method}}/clusters.npz",
     log:
-        "logs/{selection}/references/M{experts}.log",
+        "logs/{selection}/references/{method}.log",
     conda:
         "../../environment.yml"
     threads: 1
@@ -50,8 +84,8 @@ rule reference:
         mem_mb=1500,
     params:
         # No function of the output: Snakemake would not compare its value with the last one.
-        seeds=lambda wildcards: PLAN.references[
-            f"{MODELS}/{wildcards.selection}/references/M{wildcards.experts}/clusters.npz"
-        ].seeds,
+        wanted=lambda wildcards: PLAN.references[
+            f"{MODELS}/{wildcards.selection}/references/{wildcards.method}/clusters.npz"
+        ].wanted,
     shell:
         "python -m moaplus.cli reference {output:q} > {log:q} 2>&1"

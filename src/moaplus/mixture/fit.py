@@ -10,10 +10,11 @@ from torch import Tensor
 from moaplus.mixture.flat import Flat
 from moaplus.mixture.history import EpochRecord
 from moaplus.mixture.networks import MixtureOfAutoencoders
-from moaplus.mixture.optimizer import Adam, one_cycle
+from moaplus.mixture.optimizer import Adam
 from moaplus.mixture.outcome import Outcome
 
 Objective = Callable[[Outcome], Tensor]
+Schedule = Callable[[int, int, float], float]  # update, all updates, peak -> learning rate
 
 
 @dataclass
@@ -47,6 +48,7 @@ def fit(
     epochs: int,
     batch_size: int,
     learning_rate: float,
+    schedule: Schedule,
     ridge: float,
     after_epoch: Callable[[State], None] = lambda state: None,
 ) -> None:
@@ -58,7 +60,8 @@ def fit(
         objective: what is minimised.
         epochs: of the whole training, those before `state` included.
         batch_size: images in a batch; the last batch of an epoch may be smaller.
-        learning_rate: peak of the one-cycle schedule.
+        learning_rate: peak of the schedule.
+        schedule: of the learning rate.
         ridge: the smallest eigenvalue that Γ/n may have where it is inverted.
         after_epoch: called with the state after each epoch, for checkpoints and progress.
 
@@ -68,7 +71,7 @@ def fit(
     inputs, steps = state.network.prepare(images), math.ceil(len(images) / batch_size)
 
     def rate() -> float:
-        return one_cycle(state.optimizer.updates, epochs * steps, learning_rate)
+        return schedule(state.optimizer.updates, epochs * steps, learning_rate)
 
     while len(state.rows) < epochs:
         shuffled = torch.randperm(len(images), generator=state.order).to(images.device)

@@ -1,10 +1,8 @@
-"""Adam and the one-cycle schedule.
+"""Adam.
 
 torch.optim.Adam imports torch's compiler, more than a second in each of many short runs. Here is
-torch's functional Adam with the state it needs; the tests hold both against torch.optim.
+torch's functional Adam with the state it needs; the tests hold it against torch.optim.
 """
-
-import math
 
 import torch
 from torch import Tensor
@@ -40,19 +38,3 @@ class Adam:
             maximize=False,
         )
         self.updates += 1
-
-
-def one_cycle(update: int, updates: int, peak: float) -> float:
-    """Learning rate of update 0, 1, …, updates - 1 (Smith and Topin 2017, "Super-Convergence").
-
-    A cosine from peak/25 up to peak over the first 30 % of the updates, another down to 1/10,000
-    of the start: the defaults of torch.optim.lr_scheduler.OneCycleLR.
-    """
-    start, turn, last = peak / 25, 0.3 * updates - 1, updates - 1
-    if update <= turn:
-        return _cosine(start, peak, update / turn)
-    return _cosine(peak, start / 1e4, (update - turn) / (last - turn))
-
-
-def _cosine(first: float, second: float, share: float) -> float:
-    return second + (first - second) * (1 + math.cos(math.pi * share)) / 2

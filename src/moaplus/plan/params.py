@@ -35,14 +35,23 @@ def read_params(path: Path = PARAMS) -> dict:
 
 
 def schema() -> dict:
-    """The schema of params.yaml, with the names of all that may be chosen."""
+    """The schema of params.yaml, with the names of all that may be chosen and varied."""
     read = YAML(typ="safe").load(SCHEMA.read_text(encoding="utf-8"))
     for kind, allowed in (
         ("objective", names("mixture/objectives")),
         ("architecture", names("mixture/architectures")),
+        ("schedule", names("mixture/schedules")),
+        ("reference", names("runs/references")),
         ("dataset", list(DATASETS)),
     ):
         read["$defs"][kind]["enum"] = allowed
+    options = {
+        key: {"type": "array", "items": rule, "minItems": 2, "uniqueItems": True}
+        for part in ("model", "train")
+        for key, rule in read["$defs"][part]["properties"].items()
+    }
+    read["$defs"]["options"]["properties"] = options
+    read["properties"]["multiverse"]["properties"]["decisions"]["properties"] |= options
     return read
 
 

@@ -1,31 +1,30 @@
-"""Reference clusterings: the methods that every run is set beside."""
+"""Reference clusterings: methods that need no mixture, set beside the runs of a study."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from moaplus.plan.runs import MODELS, Run, Selection
+from moaplus.plan.choices import names
+from moaplus.plan.runs import MODELS, Selection
 
-REFERENCE_METHODS = ("kmeans", "pca_gmm")
+REFERENCE_METHODS = names("runs/references")
+USUAL_REFERENCES = ("kmeans", "pca_gmm")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Clusterings by scikit-learn of one selection into M clusters, for all seeds."""
+    """Clusterings of one selection by one method.
+
+    Attributes:
+        selection: the images.
+        method: a file of `runs/references`.
+        wanted: pairs of M, the number of clusters, and seed.
+    """
 
     selection: Selection
-    clusters: int
-    seeds: tuple[int, ...]
+    method: str
+    wanted: tuple[tuple[int, int], ...]
 
     @property
     def path(self) -> Path:
-        """npz of cluster numbers, uint8 (n,), under `{method}-seed{seed}-{split}`."""
-        return MODELS / self.selection.name / "references" / f"M{self.clusters}" / "clusters.npz"
-
-
-def references_of(runs: Iterable[Run]) -> list[Reference]:
-    """The reference clusterings to set beside some runs: same images, clusters and seeds."""
-    seeds: dict[tuple[Selection, int], set[int]] = {}
-    for run in runs:
-        seeds.setdefault((run.selection, run.experts), set()).add(run.seed)
-    return [Reference(*key, tuple(sorted(value))) for key, value in seeds.items()]
+        """npz of cluster numbers, uint8 (n,), under `M{M}-seed{seed}-{split}`."""
+        return MODELS / self.selection.name / "references" / self.method / "clusters.npz"

@@ -6,13 +6,17 @@ from functools import cached_property
 from pathlib import Path
 
 from moaplus.plan.choices import names
-from moaplus.plan.runs import BENCHMARKS, Run
-from moaplus.plan.studies import Plan, Study
+from moaplus.plan.records import Record, records_of
+from moaplus.plan.references import Reference
+from moaplus.plan.runs import BENCHMARKS, MODELS, SCRATCH, Run
+from moaplus.plan.studies import Plan, Study, references_of
 from moaplus.storage.files import one_of
 
 RESULTS = Path("results")
 STUDIES = RESULTS / "studies"  # a folder for each study that a user names
 FIGURES = RESULTS / "figures"
+MULTIVERSE = RESULTS / "multiverse"
+MULTIVERSE_PAGE = RESULTS / "multiverse.md"
 PROBES = RESULTS / "probes"
 SIMULATION = RESULTS / "simulation.csv"
 AUDIT = RESULTS / "audit.md"
@@ -54,6 +58,33 @@ class Report:
         return list({run.folder: run for study in self.studies for run in study.runs}.values())
 
     @property
+    def kept_runs(self) -> list[Run]:
+        """Its runs whose models are kept."""
+        return [run for run in self.runs if run.home == MODELS]
+
+    @property
+    def records(self) -> list[Record]:
+        """The records of the others."""
+        return records_of(run for run in self.runs if run.home == SCRATCH)
+
+    @property
+    def references(self) -> list[Reference]:
+        """The reference clusterings beside its runs."""
+        return references_of(self.studies)
+
+    @property
+    def scored(self) -> list[Path]:
+        """The files from which runs.csv is made."""
+        paths = [
+            path
+            for run in self.kept_runs
+            for path in (run.model, run.history, run.concentrations, run.selection.labels_path)
+        ]
+        paths += [record.path for record in self.records]
+        paths += [path for r in self.references for path in (r.path, r.selection.labels_path)]
+        return list(dict.fromkeys(paths))
+
+    @property
     def benchmarks(self) -> list[Path]:
         """Snakemake's records of time and memory of the jobs that train its runs."""
         folders = {run.folder for run in self.runs}
@@ -66,17 +97,23 @@ class Report:
     @property
     def results(self) -> list[Path]:
         """All that the folder holds, but for the record of what made it."""
+        if self.folder == MULTIVERSE:
+            curves = [path for paths in MULTIVERSE_CURVES.values() for path in paths]
+            return [self.runs_table, MULTIVERSE_PAGE, *curves]
         results = [self.runs_table, self.table, self.metrics]
         return results + audit_results() if self.folder == RESULTS else results
 
 
 def report_of(plan: Plan, folder: str | Path) -> Report:
-    """The report that lies in a folder: `results`, or `results/studies/NAME`.
+    """The report that lies in a folder: `results`, `results/studies/NAME`, `results/multiverse`.
 
     Raises:
         UserError: if there is no such study.
     """
     folder = Path(folder)
+    if folder == MULTIVERSE:
+        runs = tuple(run for protocol in plan.protocols for run in protocol.runs)
+        return Report(folder, (Study("multiverse", runs, ()),), plan.failed, plan.batches)
     studies = plan.default
     if folder != RESULTS:
         allowed = {(STUDIES / name).as_posix(): name for name in plan.studies}
@@ -85,9 +122,15 @@ def report_of(plan: Plan, folder: str | Path) -> Report:
     return Report(folder, tuple(plan.studies[name] for name in studies), plan.failed, plan.batches)
 
 
-def figure_files(figures: Iterable[str]) -> list[Path]:
+def figure_files(figures: Iterable[str], folder: Path = FIGURES) -> list[Path]:
     """Figures as PNG and SVG."""
-    return [FIGURES / f"{name}.{suffix}" for name in figures for suffix in ("png", "svg")]
+    return [folder / f"{name}.{suffix}" for name in figures for suffix in ("png", "svg")]
+
+
+# The multiverse's specification curves, by the outcome that each shows.
+MULTIVERSE_CURVES = {
+    outcome: figure_files([outcome], MULTIVERSE) for outcome in ("difference", "ratio", "distance")
+}
 
 
 def audit_results() -> list[Path]:

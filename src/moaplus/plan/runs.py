@@ -12,6 +12,7 @@ N_CLASSES = 10
 SPLITS = ("train", "test")
 SELECTED = Path("data/selected")
 MODELS = Path("models")
+SCRATCH = Path("scratch")  # of runs whose models are not kept
 BENCHMARKS = Path("benchmarks")  # Snakemake's records of time and memory, not versioned
 
 
@@ -60,6 +61,7 @@ class Training:
     epochs: int
     batch_size: int
     learning_rate: float
+    schedule: str
     ridge: float
 
 
@@ -75,12 +77,18 @@ class Run:
     seed: int
     training: Training
     changes: tuple[str, ...] = ()  # what its study sets otherwise than params.yaml's top level
+    home: Path = MODELS  # where its folder is: `SCRATCH` for one that is kept as a record alone
 
     @cached_property
     def configuration(self) -> Path:
         """The folder that holds this run and its siblings of other seeds."""
+        return self.home / self.place / self.objective
+
+    @property
+    def place(self) -> Path:
+        """What its folder says of images, network, training and M: `mnist-0+1/cae-latent=8/M2`."""
         network = "-".join([self.network.architecture, *self.changes])
-        return MODELS / self.selection.name / network / f"M{self.experts}" / self.objective
+        return Path(self.selection.name) / network / f"M{self.experts}"
 
     @property
     def variant(self) -> str:
@@ -125,4 +133,4 @@ class Run:
 
     def settings(self) -> dict:
         """Everything that the model depends on, as plain values."""
-        return {key: value for key, value in asdict(self).items() if key != "changes"}
+        return {key: value for key, value in asdict(self).items() if key not in ("changes", "home")}

@@ -1,15 +1,18 @@
 """From params.yaml to studies: which runs there are, and which of them are made by default."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from pathlib import Path
-from typing import get_type_hints
 
+from moaplus.plan.multiverse import Protocol, check_size, draw
 from moaplus.plan.params import PARAMS, read_params
-from moaplus.plan.references import Reference, references_of
-from moaplus.plan.runs import MODELS, N_CLASSES, Network, Run, Selection, Training
+from moaplus.plan.records import Record, records_of
+from moaplus.plan.references import USUAL_REFERENCES, Reference
+from moaplus.plan.runs import MODELS, SCRATCH, Run, Selection
+from moaplus.plan.settings import Settings, grid, make_run, selections, settings
 from moaplus.storage.files import UserError, one_of
 
 BATCH = 10  # runs, enough that the start of a process does not matter
@@ -17,10 +20,17 @@ BATCH = 10  # runs, enough that the start of a process does not matter
 
 @dataclass(frozen=True)
 class Study:
-    """A named selection of runs."""
+    """A named selection of runs.
+
+    Attributes:
+        name: in params.yaml.
+        runs: each once.
+        references: the reference methods that stand beside them.
+    """
 
     name: str
     runs: tuple[Run, ...]
+    references: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,8 @@ class Plan:
 
     studies: dict[str, Study]
     default: tuple[str, ...]
+    settings: Settings  # of the top level
+    params: dict  # as read, from which the multiverse is drawn when it is asked for
     checkpoint_every: int  # epochs
     failed: dict[str, str] = field(default_factory=dict)  # left out: folder -> why it failed
 
@@ -39,32 +51,60 @@ class Plan:
 
     @cached_property
     def all_runs(self) -> dict[str, Run]:
+        """The runs of every study and of the multiverse, each once, by folder."""
+        runs = (run for protocol in self.protocols for run in protocol.runs)
+        return self.study_runs | {str(run.folder): run for run in runs}
+
+    @cached_property
+    def study_runs(self) -> dict[str, Run]:
         """The runs of every study, each once, by folder."""
         return {str(run.folder): run for study in self.studies.values() for run in study.runs}
+
+    @cached_property
+    def protocols(self) -> tuple[Protocol, ...]:
+        """The protocols of the multiverse; none where params.yaml has none."""
+        return draw(self.params) if "multiverse" in self.params else ()
 
     @cached_property
     def batches(self) -> dict[str, tuple[Run, ...]]:
         """Runs that one process trains, at most `BATCH` of a configuration, by the batch's name.
 
-        Every run is in one batch. Those of the default studies stand apart from those that only a
-        study to be named has, as they are wanted apart.
+        Every run whose model is kept is in one batch. Those of the default studies stand apart from
+        those that only a study to be named has, as they are wanted apart.
         """
         wanted = [self.default_runs.values(), *(study.runs for study in self.studies.values())]
         groups: dict[tuple[int, Path], dict[str, Run]] = {}
         placed: set[str] = set()
         for number, runs in enumerate(wanted):
             for folder, run in ((str(run.folder), run) for run in runs):
-                if folder not in placed:
+                if run.home == MODELS and folder not in placed:
                     placed.add(folder)
                     groups.setdefault((number, run.configuration), {})[folder] = run
         batches = {}
         for (_, configuration), group in groups.items():
             runs = sorted(group.values(), key=lambda run: run.seed)
-            name = re.sub(r"\W", "_", configuration.relative_to(MODELS).as_posix())
-            for first in range(0, len(runs), BATCH):
-                batch = tuple(runs[first : first + BATCH])
+            name = _identifier(configuration.relative_to(MODELS))
+            for batch in _parts(runs, BATCH):
                 batches[f"{name}_seed{batch[0].seed}"] = batch
         return batches
+
+    @cached_property
+    def records(self) -> dict[str, Record]:
+        """What is kept of runs whose models are not, by the record's path."""
+        scratch = [run for run in self.all_runs.values() if run.home == SCRATCH]
+        return {record.path.as_posix(): record for record in records_of(scratch)}
+
+    @cached_property
+    def record_batches(self) -> dict[str, tuple[Record, ...]]:
+        """Records that one process makes: of one protocol, at most `BATCH` runs together."""
+        groups: dict[Path, list[Record]] = {}
+        for record in self.records.values():
+            groups.setdefault(record.runs[0].place, []).append(record)
+        return {
+            f"{_identifier(place)}_seed{batch[0].runs[0].seed}": batch
+            for place, records in groups.items()
+            for batch in _parts(records, max(1, BATCH // len(records[0].runs)))
+        }
 
     @cached_property
     def selections(self) -> dict[str, Selection]:
@@ -74,9 +114,8 @@ class Plan:
     @cached_property
     def references(self) -> dict[str, Reference]:
         """The reference clusterings of every study, by path."""
-        return {
-            str(reference.path): reference for reference in references_of(self.all_runs.values())
-        }
+        found = references_of(self.studies.values())
+        return {str(reference.path): reference for reference in found}
 
     def how(self, run: Run) -> list[str]:
         """How a default run was trained, as far as default runs differ: architecture, changes."""
@@ -99,11 +138,21 @@ class Plan:
             UserError: if no study has such a run.
         """
         try:
-            return self.all_runs[str(Path(folder))]
+            known = self.study_runs if str(Path(folder)) in self.study_runs else self.all_runs
+            return known[str(Path(folder))]
         except KeyError:
             raise UserError(
                 f"{folder}: no study in {PARAMS} has this run; `moaplus runs` lists them"
             ) from None
+
+
+def references_of(studies: Iterable[Study]) -> list[Reference]:
+    """The reference clusterings to set beside some studies: same images, clusters and seeds."""
+    wanted: dict[tuple[Selection, str], set[tuple[int, int]]] = {}
+    for study in studies:
+        for run, method in product(study.runs, study.references):
+            wanted.setdefault((run.selection, method), set()).add((run.experts, run.seed))
+    return [Reference(*key, tuple(sorted(value))) for key, value in wanted.items()]
 
 
 def load(path: Path = PARAMS) -> Plan:
@@ -113,81 +162,61 @@ def load(path: Path = PARAMS) -> Plan:
         UserError: naming the key, its value and what is allowed.
     """
     params = read_params(path)
+    check_size(params, path)
     studies = {name: _study(name, params, path) for name in params["studies"]}
     for name in params["default"]:
         try:
             one_of("study", name, studies)
         except UserError as error:
             raise UserError(f"{path}: default: {error}") from None
-    return Plan(studies, tuple(params["default"]), int(params["checkpoint_every"]))
+        if studies[name].runs[0].home == SCRATCH:
+            raise UserError(
+                f"{path}: default: {name} keeps scores alone; allowed: studies that keep models"
+            )
+    return Plan(
+        studies,
+        tuple(params["default"]),
+        settings(params, {}),
+        params,
+        int(params["checkpoint_every"]),
+    )
 
 
 def _study(name: str, params: dict, path: Path) -> Study:
     study = params["studies"][name]
-    model, train = (params[key] | study.get(key, {}) for key in ("model", "train"))
-    training = _settings(Training, train)
-    networks = [
-        _settings(Network, model | {"architecture": architecture})
-        for architecture in study.get("architectures", [model["architecture"]])
-    ]
-    changes = _changes(networks[0], _settings(Network, params["model"]))
-    changes += _changes(training, _settings(Training, params["train"]))
-    runs = tuple(
-        Run(
-            selection,
-            network,
-            int(experts),
-            objective,
-            params["objectives"].get(objective, {}),
-            int(seed),
-            training,
-            changes,
-        )
-        for selection in _selections(study, params)
-        for network in networks
+    dataset = study.get("dataset", params["dataset"])
+    common = study.get("model", {}) | study.get("train", {})
+    how = [settings(params, common | options) for options in grid(study.get("vary", {}))]
+    home = SCRATCH if study.get("keep") == "scores" else MODELS
+    runs = [
+        make_run(params, images, each, experts, objective, seed, home)
+        for wanted in study["selections"]
+        for images in selections(wanted, dataset, params)
+        for each in how
         for experts in study["experts"]
         for objective in study["objectives"]
-        for seed in study["seeds"]
-    )
+        for seed in _seeds(study["seeds"])
+    ]
     for run in runs:
         if run.selection.images is not None and run.experts > run.selection.images:
             raise UserError(
                 f"{path}: studies.{name}.experts: {run.experts} is more than the "
                 f"{run.selection.images} images of {run.selection.name}; allowed: at most that many"
             )
-    return Study(name, runs)
+    return Study(name, tuple(runs), tuple(study.get("references", USUAL_REFERENCES)))
 
 
-def _selections(study: dict, params: dict) -> Iterator[Selection]:
-    dataset = study.get("dataset", params["dataset"])
-    for wanted in study["selections"]:
-        classes = range(N_CLASSES) if wanted["classes"] == "all" else wanted["classes"]
-        images = None if wanted["images"] == "all" else int(wanted["images"])
-        yield Selection(
-            dataset, tuple(sorted(map(int, classes))), images, int(params["subset_seed"])
-        )
+def _seeds(wanted: list | dict) -> list[int]:
+    """Seeds one by one, or the first of them and how many."""
+    if isinstance(wanted, dict):
+        return [int(wanted["first"]) + number for number in range(int(wanted["count"]))]
+    return list(map(int, wanted))
 
 
-def _settings(kind: type, values: dict) -> Network | Training:
-    """Settings with whole numbers written 8.0 as 8, and lists that can be compared."""
-
-    def plain(key: str, value):
-        if isinstance(value, list):
-            return tuple(map(int, value))
-        return int(value) if get_type_hints(kind)[key] is int else value
-
-    return kind(**{key: plain(key, value) for key, value in values.items()})
+def _identifier(place: Path) -> str:
+    return re.sub(r"\W", "_", place.as_posix())
 
 
-def _changes(settings: Network | Training, common: Network | Training) -> tuple[str, ...]:
-    """How settings differ from the common ones, as `key=value`; folders name architectures."""
-
-    def words(value) -> str:
-        return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-    keys = (field.name for field in fields(settings) if field.name != "architecture")
-    return tuple(
-        f"{key}={words(getattr(settings, key))}"
-        for key in keys
-        if getattr(settings, key) != getattr(common, key)
-    )
+def _parts(items: list, length: int) -> list[tuple]:
+    """The items in order, in parts of at most some length."""
+    return [tuple(items[first : first + length]) for first in range(0, len(items), length)]

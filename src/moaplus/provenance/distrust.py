@@ -10,11 +10,13 @@ from pathlib import Path
 
 from moaplus.data.select import md5_of
 from moaplus.plan.datasets import raw_files
+from moaplus.plan.records import Record
 from moaplus.plan.results import RESULTS
 from moaplus.plan.runs import MODELS, SELECTED, Run
 from moaplus.plan.studies import Plan
 from moaplus.provenance.environment import changed_results
 from moaplus.provenance.origin import foreign, history_digest
+from moaplus.provenance.recorded import is_recorded
 from moaplus.storage.arrays import load_arrays
 from moaplus.storage.files import UserError, put_aside
 from moaplus.storage.tensors import load_tensors
@@ -39,6 +41,7 @@ def distrust(plan: Plan) -> list[str]:
     _check_writable()
     lines = [str(put_aside(path, reason)) for path, reason in _damaged(plan)]
     lines += _damaged_arrays(plan)
+    lines += [line for record in plan.records.values() for line in _distrust_record(record)]
     return lines + [line for run in plan.all_runs.values() for line in _distrust_run(run)]
 
 
@@ -79,6 +82,17 @@ def _distrust_run(run: Run) -> list[str]:
     _date_back(run.model, back=foreign(run, origin) is not None)
     if run.history.exists() and history_digest(run.history.read_bytes()) != origin.get("history"):
         return [str(put_aside(run.history, "not what its training wrote"))]
+    return []
+
+
+def _distrust_record(record: Record) -> list[str]:
+    """Put aside a damaged record; date one of other settings back."""
+    if not record.path.exists():
+        return []
+    recorded = is_recorded(record)
+    if not record.path.exists():
+        return [f"{record.path}: damaged; put aside as {record.path.name}.aside: run again"]
+    _date_back(record.path, back=not recorded)
     return []
 
 

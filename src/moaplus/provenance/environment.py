@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_info
 
 from moaplus.plan.results import RESULTS, STUDIES, Report
 from moaplus.provenance.machine import processor
-from moaplus.provenance.origin import read_header
 from moaplus.storage.files import put_aside, save_text
+from moaplus.storage.frames import load_frame
 
 PACKAGES = (
     "torch", "numpy", "scipy", "scikit-learn", "pandas", "safetensors", "matplotlib", "seaborn",
@@ -27,14 +27,12 @@ def write_environment(report: Report) -> None:
     A result that an earlier record holds with the same SHA-256 stays with what made it then.
 
     Raises:
-        UserError: if a model or the earlier record is damaged, a model is missing, or the file
-            cannot be written.
+        UserError: if runs.csv or the earlier record is missing or damaged, or the file cannot be
+            written.
     """
-    trained: dict[str, int] = {}
     path = report.environment
-    for run in report.runs:
-        made_on = read_header(run).made_on
-        trained[made_on] = trained.get(made_on, 0) + 1
+    runs = load_frame(report.runs_table, "run snakemake to make it")
+    trained = runs.drop_duplicates("folder")["made_on"].value_counts(sort=False)
     try:
         before = _made(path)
     except FileNotFoundError:
@@ -44,7 +42,7 @@ def write_environment(report: Report) -> None:
     now = {result.as_posix(): _sha256(result) for result in sorted(report.results)}
     made = _kept(before, now)
     made += [_present() | {"sha256": now}] if now else []
-    save_text(path, json.dumps({"trainings": trained, "results": made}, indent=2) + "\n")
+    save_text(path, json.dumps({"trainings": trained.to_dict(), "results": made}, indent=2) + "\n")
 
 
 def _kept(before: list[dict], now: dict[str, str]) -> list[dict]:

@@ -30,12 +30,12 @@ def lines_of(study: Study, selection: Selection) -> list[Line]:
     lines = {}
     for run in study.runs:
         if run.selection == selection:
-            query = _query(run.configuration.as_posix(), run.objective)
+            query = _query(run.configuration.as_posix(), run.objective, run.experts)
             lines[query] = Line(run.experts, run.network.architecture, run.objective, query)
     for experts in dict.fromkeys(line.experts for line in lines.values()):
-        for method in REFERENCE_METHODS:
-            folder = Reference(selection, experts, ()).path.parent
-            query = _query(folder.as_posix(), method)
+        for method in study.references:
+            folder = Reference(selection, method, ()).path.parent
+            query = _query(folder.as_posix(), method, experts)
             lines[query] = Line(experts, ABSENT, method, query)
     return sorted(lines.values(), key=lambda line: line.experts)
 
@@ -79,12 +79,13 @@ def query_of(rows: pd.DataFrame) -> str:
     """The query of a line, from its rows: of one configuration, or of one reference method."""
     folder, method = rows["folder"].iloc[0], rows["method"].iloc[0]
     reference = method in REFERENCE_METHODS
-    return _query(folder if reference else folder.rpartition("/")[0], method)
+    experts = rows["experts"].iloc[0]
+    return _query(folder if reference else folder.rpartition("/")[0], method, experts)
 
 
-def _query(folder: str, method: str) -> str:
+def _query(folder: str, method: str, experts: int) -> str:
     if method in REFERENCE_METHODS:
-        return f'folder == "{folder}" and method == "{method}"'
+        return f'folder == "{folder}" and experts == {experts}'
     return f'folder.str.startswith("{folder}/")'
 
 

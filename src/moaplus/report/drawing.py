@@ -1,6 +1,8 @@
 """What figures share: their style, and files that are the same for the same data."""
 
 import importlib
+from collections.abc import Iterable
+from pathlib import Path
 
 import matplotlib as mpl
 
@@ -34,13 +36,23 @@ def write_figure(package: str, name: str, plan: Plan) -> None:
         name: of its module in the package's `figures`.
         plan: what params.yaml asks for.
     """
+    style()
+    figure = importlib.import_module(f"moaplus.{package}.figures.{name}").draw(plan)
+    save_figure(figure, figure_files([name]))
+    plt.close(figure)
+
+
+def style() -> None:
+    """Set how all figures look."""
     mpl.rcParams.update({"svg.hashsalt": "moaplus", "svg.fonttype": "none", "savefig.dpi": 110})
     sns.set_theme(context="paper", style="whitegrid", palette="colorblind")
-    figure: Figure = importlib.import_module(f"moaplus.{package}.figures.{name}").draw(plan)
-    for path in figure_files([name]):
+
+
+def save_figure(figure: Figure, paths: Iterable[Path]) -> None:
+    """Write a figure in the format of each path; the same figure gives the same bytes."""
+    for path in paths:
         with whole_file(path) as temporary:
             figure.savefig(temporary, metadata=METADATA[path.suffix], bbox_inches="tight")
-    plt.close(figure)
 
 
 def configurations(plan: Plan) -> dict[str, list[Run]]:

@@ -1,4 +1,4 @@
-"""runs.csv: one row per run and split, from what evaluation left on disk."""
+"""A run's and a reference's rows of runs.csv, from what was left on disk; one per split."""
 
 from pathlib import Path
 
@@ -6,21 +6,13 @@ import numpy as np
 import pandas as pd
 
 from moaplus.data.images import load_labels
-from moaplus.plan.references import REFERENCE_METHODS, Reference, references_of
-from moaplus.plan.results import Report
+from moaplus.plan.references import Reference
 from moaplus.plan.runs import SPLITS, Run, Selection
 from moaplus.provenance.origin import read_header
 from moaplus.runs.evaluated import load_concentrations
 from moaplus.storage.arrays import load_arrays
-from moaplus.storage.frames import load_frame, save_frame
-from moaplus.theory.scores import clustering_scores, dominance, load_entropy
-
-
-def write_runs(report: Report) -> None:
-    """Write one row per run and split, then those of the reference clusterings."""
-    rows = [row for run in report.runs for row in run_rows(run)]
-    rows += [row for reference in references_of(report.runs) for row in reference_rows(reference)]
-    save_frame(report.runs_table, pd.DataFrame(rows))
+from moaplus.storage.frames import load_frame
+from moaplus.theory.scores import clustering_scores, dominance, load_entropy, nmi_scores
 
 
 def read_runs(path: Path) -> pd.DataFrame:
@@ -60,24 +52,27 @@ def run_rows(run: Run) -> list[dict]:
     arrays, labels = load_concentrations(run), load_labels(run.selection)
     history = read_history(run)
     steps = history["steps"].sum()
-    parameters = read_header(run).parameters
+    header = read_header(run)
     rows = []
     for split in SPLITS:
         P, errors = arrays[f"{split}_concentrations"], arrays[f"{split}_errors"]
         clusters, loads = P.argmax(axis=1), P.mean(axis=0, dtype=np.float64)
+        by_error = nmi_scores(labels[split], errors.argmin(axis=1))
         rows.append(
             _description(run.selection, run.experts, run.objective, run.seed, split)
             | {
                 "architecture": run.network.architecture,
                 "variant": run.variant,
-                "parameters": parameters,
+                "parameters": header.parameters,
                 "epochs": run.training.epochs,
                 "n": len(P),
             }
             | clustering_scores(labels[split], clusters, run.experts)
+            | {f"{name}_by_error": value for name, value in by_error.items()}
             | {
                 "mixture_error": arrays[f"{split}_mixture_errors"].mean(dtype=np.float64),
                 "routed_error": errors[np.arange(len(P)), clusters].mean(dtype=np.float64),
+                "least_error": errors.min(axis=1).mean(dtype=np.float64),
                 "noise_error": arrays["noise_errors"].min(axis=1).mean(dtype=np.float64),
                 "dominance": dominance(loads),
                 "load_entropy": load_entropy(loads),
@@ -85,6 +80,7 @@ def run_rows(run: Run) -> list[dict]:
                 "objective": history["objective"].iloc[-1],
                 "guard_share": history["guarded"].sum() / steps,
                 "negative_share": history["negative"].sum() / steps,
+                "made_on": header.made_on,
                 "folder": run.folder.as_posix(),
             }
         )
@@ -92,17 +88,14 @@ def run_rows(run: Run) -> list[dict]:
 
 
 def reference_rows(reference: Reference) -> list[dict]:
-    """Scores of scikit-learn's clusterings on each split; errors and loads do not apply."""
+    """Scores of reference clusterings on each split; errors and loads do not apply."""
     labels, clusters = load_labels(reference.selection), load_arrays(reference.path)
     return [
-        _description(reference.selection, reference.clusters, method, seed, split)
+        _description(reference.selection, M, reference.method, seed, split)
         | {"n": len(labels[split])}
-        | clustering_scores(
-            labels[split], clusters[f"{method}-seed{seed}-{split}"], reference.clusters
-        )
+        | clustering_scores(labels[split], clusters[f"M{M}-seed{seed}-{split}"], M)
         | {"folder": reference.path.parent.as_posix()}
-        for method in REFERENCE_METHODS
-        for seed in reference.seeds
+        for M, seed in reference.wanted
         for split in SPLITS
     ]
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 from moaplus.plan.results import RESULTS, Report
-from moaplus.provenance.origin import read_header
 from moaplus.report.paper_section import paper_sections
 from moaplus.report.rows import read_runs
 from moaplus.report.study_section import study_sections
@@ -32,7 +31,7 @@ def write_table(report: Report) -> None:
     for study in report.studies:
         sections = paper_sections if study.name == "paper" else study_sections
         parts += sections(study, runs)
-    parts += _what_was_run(report)
+    parts += _what_was_run(report, runs)
     save_text(report.table, "\n\n".join(parts) + "\n")
     save_text(report.metrics, json.dumps(metrics(runs), indent=2) + "\n")
 
@@ -59,11 +58,11 @@ def metrics(runs: pd.DataFrame) -> dict:
     return result
 
 
-def _what_was_run(report: Report) -> list[str]:
+def _what_was_run(report: Report, table: pd.DataFrame) -> list[str]:
     runs = report.runs
     networks = sorted({run.network for run in runs}, key=str)
     budget = sorted({run.training for run in runs}, key=str)
-    made_on = sorted({read_header(run).made_on for run in runs})
+    made_on = sorted(table["made_on"].dropna().unique())
     studies = ", ".join(study.name for study in report.studies)
     lines = [
         f"- {len(runs)} trainings ({studies}; shared runs train once),"
@@ -75,8 +74,8 @@ def _what_was_run(report: Report) -> list[str]:
         for network in networks
     ]
     lines += [
-        f"- Budget: {training.epochs} epochs, batch {training.batch_size}, one-cycle Adam up to "
-        f"{training.learning_rate:g}, ridge {training.ridge:g}."
+        f"- Budget: {training.epochs} epochs, batch {training.batch_size}, Adam up to "
+        f"{training.learning_rate:g} (`{training.schedule}`), ridge {training.ridge:g}."
         for training in budget
     ]
     lines += [f"- Trained on {made_on_line}." for made_on_line in made_on]

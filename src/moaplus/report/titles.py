@@ -10,4 +10,5 @@ METHODS = {
     "moa_plus_frobenius": "MoA+, Frobenius bound",
     "kmeans": "k-means",
     "pca_gmm": "PCA (50) + Gaussian mixture",
+    "ae_kmeans": "one autoencoder + k-means",
 }

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from moaplus.plan.runs import Run
 from moaplus.runs.evaluation import evaluate
 from moaplus.runs.training import DivergedError, train
-from moaplus.storage.files import UserError
 
 
-def train_all(runs: Iterable[Run], device: str, threads: int, checkpoint_every: int) -> None:
+def train_all(runs: Iterable[Run], device: str, threads: int, checkpoint_every: int) -> list[str]:
     """Train each run and apply it to its images; one that diverges does not stop the others.
 
     Checkpoints stay until all is done: where the models of a batch are thrown away since one of it
@@ -19,9 +18,11 @@ def train_all(runs: Iterable[Run], device: str, threads: int, checkpoint_every: 
         runs: what to train.
         device, threads, checkpoint_every: as in `training.train`.
 
+    Returns:
+        A line on each training that diverged.
+
     Raises:
-        UserError: as `training.train` and `evaluation.evaluate` do; at the end, if trainings
-            diverged, with a line on each.
+        UserError: as `training.train` and `evaluation.evaluate` do.
     """
     runs, diverged = list(runs), []
     for run in runs:
@@ -31,7 +32,7 @@ def train_all(runs: Iterable[Run], device: str, threads: int, checkpoint_every: 
             evaluate(run, device, threads)
         except DivergedError as error:
             diverged.append(str(error))
-    if diverged:
-        raise UserError("\nmoaplus: ".join(diverged))
-    for run in runs:
-        run.checkpoint.unlink(missing_ok=True)
+    if not diverged:
+        for run in runs:
+            run.checkpoint.unlink(missing_ok=True)
+    return diverged

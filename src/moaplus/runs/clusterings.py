@@ -1,44 +1,56 @@
-"""What plain clustering of the same images gives: scikit-learn's k-means and PCA + mixture."""
+"""What plain clustering of the same images gives."""
 
+import importlib
 import warnings
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
-from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 from moaplus.data.images import load_images
-from moaplus.plan.references import REFERENCE_METHODS, Reference
+from moaplus.plan.references import Reference
 from moaplus.plan.runs import SPLITS
+from moaplus.plan.settings import Settings
 from moaplus.storage.arrays import save_arrays
 
-PCA_COMPONENTS = 50
+
+class Method(Protocol):
+    """A file of `runs/references`."""
+
+    def embed(
+        self, images: np.ndarray, seed: int, settings: Settings
+    ) -> Callable[[np.ndarray], np.ndarray]:
+        """Learn from images (n, 784) how to see others: (m, 784) -> (m, features)."""
+
+    def clusterer(self, clusters: int, seed: int):
+        """An estimator of scikit-learn with `fit` and `predict`."""
 
 
 @threadpool_limits.wrap(limits=1)  # the last bits depend on the number of threads
-def cluster_references(reference: Reference) -> None:
-    """Cluster the selection's training images with each method and seed; predict both splits."""
+def cluster_references(reference: Reference, settings: Settings) -> None:
+    """Cluster the selection's training images for each M and seed; predict both splits.
+
+    Args:
+        reference: what is wanted.
+        settings: of params.yaml's top level, for methods that train.
+
+    Raises:
+        UserError: if images are missing, or an optional package is.
+    """
+    method: Method = importlib.import_module(f"moaplus.runs.references.{reference.method}")
     images = {k: v.reshape(len(v), -1) for k, v in load_images(reference.selection).items()}
     arrays = {}
-    for seed in reference.seeds:
-        for method in REFERENCE_METHODS:
-            model = _model(method, reference.clusters, seed, len(images["train"]))
+    for seed in sorted({seed for _, seed in reference.wanted}):
+        see = method.embed(images["train"], seed, settings)
+        features = {split: see(images[split]) for split in SPLITS}
+        for clusters in (M for M, other in reference.wanted if other == seed):
+            model = method.clusterer(clusters, seed)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is part of method
-                model.fit(images["train"])
+                model.fit(features["train"])
             for split in SPLITS:
-                clusters = model.predict(images[split])
-                arrays[f"{method}-seed{seed}-{split}"] = clusters.astype(np.uint8)
+                predicted = model.predict(features[split]).astype(np.uint8)
+                arrays[f"M{clusters}-seed{seed}-{split}"] = predicted
     save_arrays(reference.path, **arrays)
-
-
-def _model(method: str, clusters: int, seed: int, n: int):
-    if method == "kmeans":
-        return KMeans(clusters, n_init=1, random_state=seed)
-    return make_pipeline(
-        PCA(min(PCA_COMPONENTS, n), random_state=seed),
-        GaussianMixture(clusters, random_state=seed),
-    )

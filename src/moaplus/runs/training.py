@@ -4,6 +4,7 @@ import functools
 import importlib
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 
 import numpy as np
@@ -73,8 +74,12 @@ def _train(run: Run, device: torch.device, checkpoint_every: int | None) -> None
 
 def objective_of(run: Run) -> Objective:
     """What the run minimises, its constants filled in."""
-    module = importlib.import_module(f"moaplus.mixture.objectives.{run.objective}")
-    return functools.partial(getattr(module, run.objective), **run.constants)
+    return functools.partial(chosen("objectives", run.objective), **run.constants)
+
+
+def chosen(folder: str, name: str) -> Callable:
+    """The function of a file of `mixture`, which has the file's name."""
+    return getattr(importlib.import_module(f"moaplus.mixture.{folder}.{name}"), name)
 
 
 def _fit(run: Run, state: State, images: Tensor, checkpoint_every: int | None) -> None:
@@ -94,7 +99,8 @@ def _fit(run: Run, state: State, images: Tensor, checkpoint_every: int | None) -
         progress.write(_log_line(state.rows[-1], epochs), file=sys.stderr)
         progress.update()
 
-    fit(state, images, objective_of(run), **asdict(run.training), after_epoch=after_epoch)
+    settings = asdict(run.training) | {"schedule": chosen("schedules", run.training.schedule)}
+    fit(state, images, objective_of(run), **settings, after_epoch=after_epoch)
     progress.close()
 
 

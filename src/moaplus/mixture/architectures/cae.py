@@ -27,15 +27,19 @@ class CAE(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         (M, n), (c1, c2) = (self.experts, len(images)), self.channels
+        h = F.leaky_relu(self.decode(self.codes(images)), LEAK).view(M, n * 7 * 7, c2)
+        h = F.leaky_relu(self.up1(h), LEAK).view(M, n * 7 * 7, 2 * 2 * c1)
+        cells = self.up2.on_blocks(h).sigmoid().view(M, n, 7, 7, 4, 4)
+        return cells.transpose(3, 4).reshape(M, n, SIDE, SIDE)
+
+    def codes(self, images: Tensor) -> Tensor:
+        """(n, 28, 28) -> (M, n, latent)."""
+        (M, n), (c1, c2) = (self.experts, len(images)), self.channels
         patches = F.unfold(images[:, None], 3, padding=1, stride=2)  # n, 9, 14·14
         patches = patches.transpose(1, 2).reshape(1, n * 14 * 14, 9).expand(M, -1, -1)
         h = F.leaky_relu(self.conv1(patches), LEAK).view(M, n, 14, 14, c1)
         h = F.leaky_relu(self.conv2(h), LEAK).reshape(M, n, 7 * 7 * c2)
-        code = self.encode(h)  # M, n, latent
-        h = F.leaky_relu(self.decode(code), LEAK).view(M, n * 7 * 7, c2)
-        h = F.leaky_relu(self.up1(h), LEAK).view(M, n * 7 * 7, 2 * 2 * c1)
-        cells = self.up2.on_blocks(h).sigmoid().view(M, n, 7, 7, 4, 4)
-        return cells.transpose(3, 4).reshape(M, n, SIDE, SIDE)
+        return self.encode(h)
 
 
 experts = CAE

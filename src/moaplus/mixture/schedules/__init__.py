@@ -1,0 +1,1 @@
+"""The learning rate along a training: a file for each schedule, by its name."""

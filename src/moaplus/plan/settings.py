@@ -1,0 +1,101 @@
+"""From the words of params.yaml to what runs are made of."""
+
+from dataclasses import asdict, dataclass, fields
+from itertools import combinations, product
+from pathlib import Path
+from typing import get_type_hints
+
+from moaplus.plan.runs import N_CLASSES, Network, Run, Selection, Training
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run is trained; with its images, M, objective and seed that is all of it.
+
+    Attributes:
+        network: of experts and gate.
+        training: budget and guard.
+        changes: what differs from the top level of params.yaml, as `key=value`; folders name
+            architectures apart.
+    """
+
+    network: Network
+    training: Training
+    changes: tuple[str, ...]
+
+
+def settings(params: dict, changed: dict) -> Settings:
+    """The settings of params.yaml's top level, but for some keys of `model` and `train`."""
+    network, training = _plain(Network, params["model"]), _plain(Training, params["train"])
+    ours = [_changed(network, changed), _changed(training, changed)]
+    changes = [*_differences(ours[0], network), *_differences(ours[1], training)]
+    return Settings(*ours, tuple(changes))
+
+
+def grid(options: dict[str, list]) -> list[dict]:
+    """Every combination of an option for each key, in order; a single empty one without keys."""
+    return [dict(zip(options, values, strict=True)) for values in product(*options.values())]
+
+
+def selections(wanted: dict, dataset: str, params: dict) -> list[Selection]:
+    """What an entry `{classes: …, images: …}` asks for: one selection, or one for each pair."""
+    classes = {
+        "all": [range(N_CLASSES)],
+        "pairs": combinations(range(N_CLASSES), 2),
+    }.get(wanted["classes"] if isinstance(wanted["classes"], str) else "", [wanted["classes"]])
+    images = None if wanted["images"] == "all" else int(wanted["images"])
+    seed = int(params["subset_seed"])
+    return [Selection(dataset, tuple(sorted(map(int, few))), images, seed) for few in classes]
+
+
+def make_run(
+    params: dict,
+    images: Selection,
+    how: Settings,
+    experts: int,
+    objective: str,
+    seed: int,
+    home: Path,
+) -> Run:
+    """A run, with the constants that its objective has in params.yaml."""
+    constants = params["objectives"].get(objective, {})
+    return Run(
+        images,
+        how.network,
+        int(experts),
+        objective,
+        constants,
+        int(seed),
+        how.training,
+        how.changes,
+        home,
+    )
+
+
+def _plain(kind: type, values: dict) -> Network | Training:
+    """Settings with whole numbers written 8.0 as 8, and lists that can be compared."""
+
+    def plain(key: str, value):
+        if isinstance(value, list):
+            return tuple(map(int, value))
+        return int(value) if get_type_hints(kind)[key] is int else value
+
+    return kind(**{key: plain(key, value) for key, value in values.items()})
+
+
+def _changed(common: Network | Training, changed: dict) -> Network | Training:
+    values = asdict(common)
+    return _plain(type(common), values | {key: changed[key] for key in values if key in changed})
+
+
+def _differences(ours: Network | Training, common: Network | Training) -> list[str]:
+    keys = (field.name for field in fields(ours) if field.name != "architecture")
+    return [
+        f"{key}={_word(getattr(ours, key))}"
+        for key in keys
+        if getattr(ours, key) != getattr(common, key)
+    ]
+
+
+def _word(value: object) -> str:
+    return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)

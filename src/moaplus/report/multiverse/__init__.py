@@ -1,0 +1,1 @@
+"""The multiverse: in how many protocols the paper holds, and which decision matters."""

@@ -1,0 +1,50 @@
+"""Specification curves (Simonsohn et al. 2020): sorted outcomes, and the options behind each."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from moaplus.plan.multiverse import Protocol
+from moaplus.report.multiverse.decisions import OUTCOMES, words
+from moaplus.theory.surrogate import Surrogate
+
+
+def draw(
+    name: str,
+    protocols: tuple[Protocol, ...],
+    params: dict,
+    values: pd.Series,
+    surrogate: Surrogate,
+) -> Figure:
+    """Above: an outcome of each protocol, sorted. Below: a row for each option.
+
+    Args:
+        name: of the outcome.
+        protocols: of the multiverse.
+        params: the block `multiverse` of params.yaml.
+        values: the outcome by the number of its protocol.
+        surrogate: fitted to it; its noise is the uncertainty of a single protocol.
+    """
+    values = values.sort_values()
+    options = {protocol.number: protocol.options for protocol in protocols}
+    rows = [(k, option) for k, few in params["decisions"].items() for option in range(len(few))]
+    figure = Figure(figsize=(9, 3 + 0.16 * len(rows)), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 0.16 * len(rows)])
+    places = np.arange(len(values))
+    noise = 1.96 * surrogate.noise
+    above.errorbar(places, values, yerr=noise, fmt="o", ms=3, lw=0.6, color="C0", ecolor="0.75")
+    above.axhline(0, color="0.4", lw=0.8)
+    above.set_ylabel(OUTCOMES[name].replace(", ", ",\n"))
+    for row, (decision, option) in enumerate(rows):
+        used = [place for place, n in enumerate(values.index) if options[n][decision] == option]
+        below.plot(used, [row] * len(used), "|", ms=6, color="0.2")
+    below.set_yticks(
+        range(len(rows)),
+        [f"{decision}: {words(params, decision, option)}" for decision, option in rows],
+        fontsize=7,
+    )
+    for first in np.cumsum([len(few) for few in params["decisions"].values()])[:-1]:
+        below.axhline(first - 0.5, color="0.7", lw=0.6)
+    below.set(ylim=(len(rows) - 0.5, -0.5), xlabel="protocols, sorted by the value above")
+    below.grid(visible=False)
+    return figure

@@ -1,0 +1,75 @@
+"""Which decision matters: rule 6 of docs/multiverse.md."""
+
+import numpy as np
+import pandas as pd
+
+from moaplus.plan.multiverse import IMAGES, Protocol
+from moaplus.report.multiverse.readings import distance
+from moaplus.theory.surrogate import Surrogate
+
+UNORDERED = {IMAGES, "architecture", "schedule"}
+OUTCOMES = {
+    "difference": "NMI, MoA+ minus MoA",
+    "ratio": "log of loss, MoA+ over MoA",
+    "distance": "log of the distance to the paper's table",
+}
+
+
+def measured(found: pd.DataFrame) -> pd.DataFrame:
+    """The outcomes that are explained, for each protocol whose trainings stayed finite."""
+    return pd.DataFrame(
+        {
+            "difference": found["nmi_moa_plus"] - found["nmi_moa"],
+            "ratio": np.log(found["loss_moa_plus"] / found["loss_moa"]),
+            "distance": np.log(distance(found)),
+        }
+    ).dropna()
+
+
+def surrogates(
+    protocols: tuple[Protocol, ...], params: dict, found: pd.DataFrame
+) -> dict[str, Surrogate]:
+    """A Gaussian process for each outcome."""
+    counts = {name: len(options) for name, options in params["decisions"].items()}
+    values = measured(found)
+    options = pd.DataFrame({protocol.number: protocol.options for protocol in protocols}).T
+    options = options.loc[values.index]
+    ordered = set(counts) - UNORDERED
+    return {name: Surrogate(options, counts, ordered, values[name].to_numpy()) for name in OUTCOMES}
+
+
+def words(params: dict, decision: str, option: int) -> str:
+    """An option as params.yaml has it, in a word or two."""
+    value = params["decisions"][decision][option]
+    if isinstance(value, dict):
+        classes = value["classes"]
+        digits = classes if isinstance(classes, str) else "+".join(map(str, classes))
+        return f"{digits}, {value['images']}"
+    return "+".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def sensitivities_table(fitted: dict[str, Surrogate]) -> list[dict]:
+    """First-order Sobol' indices: a row for each decision, the surrogates' accuracy last."""
+    indices = {name: surrogate.sensitivities() for name, surrogate in fitted.items()}
+    table = [
+        {"decision": decision}
+        | {OUTCOMES[name]: f"{found[decision]:.2f}" for name, found in indices.items()}
+        for decision in next(iter(fitted.values())).counts
+    ]
+    accuracy = {OUTCOMES[name]: f"{surrogate.accuracy:.2f}" for name, surrogate in fitted.items()}
+    return [*table, {"decision": "**R² on protocols held out**"} | accuracy]
+
+
+def effects_table(fitted: dict[str, Surrogate], params: dict) -> list[dict]:
+    """Main effects: a row for each option of each decision."""
+    columns = {
+        (name, decision): surrogate.effects(decision)["mean"]
+        for name, surrogate in fitted.items()
+        for decision in surrogate.counts
+    }
+    return [
+        {"decision": decision, "option": words(params, decision, option)}
+        | {OUTCOMES[name]: f"{columns[name, decision][option]:.2f}" for name in fitted}
+        for decision, count in next(iter(fitted.values())).counts.items()
+        for option in range(count)
+    ]

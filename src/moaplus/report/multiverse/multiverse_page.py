@@ -1,0 +1,92 @@
+"""results/multiverse.md and its figures, from the records of the multiverse's protocols."""
+
+from moaplus.plan.results import MULTIVERSE_CURVES, MULTIVERSE_PAGE, Report
+from moaplus.plan.studies import Plan
+from moaplus.report.cells import markdown
+from moaplus.report.drawing import save_figure, style
+from moaplus.report.multiverse import curves
+from moaplus.report.multiverse.decisions import (
+    OUTCOMES,
+    effects_table,
+    measured,
+    sensitivities_table,
+    surrogates,
+    words,
+)
+from moaplus.report.multiverse.nearest import nearest_table
+from moaplus.report.multiverse.readings import USUAL, outcomes
+from moaplus.report.multiverse.shares import all_at_once, shares_table
+from moaplus.report.rows import read_runs
+from moaplus.storage.files import save_text
+
+INTRODUCTION = """\
+The paper leaves open what images, which autoencoders, how long a training, and more. Here both of
+its models are trained under {n} protocols, a sample of what can be defended: the decisions, their
+options and the rules of this page are in [docs/multiverse.md](../docs/multiverse.md), which was
+committed before any of these results existed. Where nothing else is said, loss is that of the mixed
+reconstruction, NMI the arithmetic one of the gate's argmax, both on the training images."""
+
+
+def write_multiverse(plan: Plan, report: Report) -> None:
+    """Write the page and its specification curves."""
+    runs, params = read_runs(report.runs_table), plan.params["multiverse"]
+    protocols = plan.protocols
+    found = outcomes(protocols, runs, USUAL)
+    fitted = surrogates(protocols, params, found)
+    style()
+    for name, paths in MULTIVERSE_CURVES.items():
+        figure = curves.draw(name, protocols, params, measured(found)[name], fitted[name])
+        save_figure(figure, paths)
+    answer, against = all_at_once(protocols, runs)
+    parts = [
+        "# For which protocols does the paper hold?",
+        INTRODUCTION.format(n=len(protocols)),
+        "## In how many protocols each claim holds",
+        "Count, share and Wilson's 95 % interval; a figure holds where ours rounds to it.",
+        markdown(shares_table(protocols, runs)),
+        *_diverged(protocols, found),
+        "## All four figures at once?",
+        answer,
+        *([markdown(against)] if against else []),
+        "## The protocols nearest to the paper's table",
+        markdown(nearest_table(protocols, runs)),
+        "## Which decision matters",
+        "First-order Sobol' indices of a Gaussian process: the share of an outcome's variance over "
+        "the space that a decision explains alone. An R² below 0.3 means that the column is not to "
+        "be trusted.",
+        markdown(sensitivities_table(fitted)),
+        "What each option makes of the outcomes, all else averaged:",
+        markdown(effects_table(fitted, params)),
+        "Log of the ratio of losses (below 0: MoA+ has the lower loss), by epochs and size of the "
+        "code, all else averaged:",
+        markdown(_dependence(fitted["ratio"], params)),
+        "## Specification curves",
+        "Bars are 1.96 standard deviations of what the Gaussian process takes for noise.",
+        *(
+            f"![{OUTCOMES[name]}](multiverse/{paths[0].name})"
+            for name, paths in MULTIVERSE_CURVES.items()
+        ),
+    ]
+    save_text(MULTIVERSE_PAGE, "\n\n".join(parts) + "\n")
+
+
+def _diverged(protocols, found) -> list[str]:
+    """The protocols in which a training left the finite numbers."""
+    lost = found.index[found.isna().any(axis=1)]
+    if lost.empty:
+        return []
+    places = (f"`{p.runs[0].place.as_posix()}`" for p in protocols if p.number in lost)
+    return ["In these a training left the finite numbers, and nothing holds: " + ", ".join(places)]
+
+
+def _dependence(surrogate, params: dict) -> list[dict]:
+    """Partial dependence on two decisions: a row for each option of the first."""
+    effects = surrogate.effects("epochs", "latent").set_index(["epochs", "latent"])["mean"]
+    return [
+        {"epochs": words(params, "epochs", epochs)}
+        | {
+            f"code of {words(params, 'latent', latent)}": f"{effects[epochs, latent]:.2f}"
+            for latent in range(surrogate.counts["latent"])
+        }
+        for epochs in range(surrogate.counts["epochs"])
+    ]

@@ -1,0 +1,100 @@
+"""What a trained protocol says, by what loss, NMI and cluster are taken to mean."""
+
+from dataclasses import dataclass
+from itertools import product
+
+import pandas as pd
+
+from moaplus.plan.multiverse import COMPARED, Protocol
+from moaplus.plan.runs import SPLITS
+from moaplus.report.claims import PAPER_COMPARISONS, PAPER_FIGURES, PaperFigure
+from moaplus.theory.scores import NMI_MEANS
+
+LOSSES = ("mixed", "routed", "objective")
+CLUSTERS = ("gate", "error")
+# The paper's own differences between the two methods: the units of `distance`.
+CONTRASTS = {
+    quantity: abs(first.value - second.value)
+    for quantity in PAPER_COMPARISONS
+    for first, second in [[f for f in PAPER_FIGURES if f.quantity == quantity]]
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One option for each decision that costs nothing.
+
+    Attributes:
+        loss: of the mixed reconstruction, of the chosen expert, or the objective's value.
+        mean: of the two entropies, by which NMI divides.
+        cluster: chosen by the gate's argmax, or by the least error.
+        split: the images scored.
+    """
+
+    loss: str
+    mean: str
+    cluster: str
+    split: str
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns of runs.csv for the paper's two quantities."""
+        nmi = "nmi" if self.mean == "arithmetic" else f"nmi_{self.mean}"
+        routed = "routed_error" if self.cluster == "gate" else "least_error"
+        return {
+            "nmi": nmi if self.cluster == "gate" else f"{nmi}_by_error",
+            "loss": {"mixed": "mixture_error", "routed": routed}.get(self.loss, self.loss),
+        }
+
+
+READINGS = [Reading(*options) for options in product(LOSSES, NMI_MEANS, CLUSTERS, SPLITS)]
+USUAL = READINGS[0]
+
+
+def outcomes(protocols: tuple[Protocol, ...], runs: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+    """The paper's four figures in each protocol: columns `nmi_moa`, …, `loss_moa_plus`.
+
+    Args:
+        protocols: one row each, by number.
+        runs: runs.csv of the multiverse; without rows of a training that left the finite numbers,
+            whose figures are missing.
+        reading: of loss, NMI and cluster.
+    """
+    rows = runs[runs["split"] == reading.split].set_index("folder")
+    return pd.DataFrame(
+        {
+            f"{quantity}_{method}": [
+                rows[column].get(run.folder.as_posix())
+                for run in (protocol.runs[position] for protocol in protocols)
+            ]
+            for quantity, column in reading.columns.items()
+            for position, method in enumerate(COMPARED)
+        },
+        index=[protocol.number for protocol in protocols],
+        dtype=float,
+    )
+
+
+def name(figure: PaperFigure) -> str:
+    """The column of `outcomes` that a figure of the paper is about."""
+    return f"{figure.quantity}_{figure.method}"
+
+
+def held(found: pd.DataFrame) -> pd.DataFrame:
+    """Whether each claim holds in each protocol, by rule 1 of docs/multiverse.md."""
+    claims = {}
+    for figure in PAPER_FIGURES:
+        low, high = figure.range
+        claims[name(figure)] = found[name(figure)].between(low, high)
+    for quantity, sign in PAPER_COMPARISONS.items():
+        claims[quantity] = sign * (found[f"{quantity}_moa_plus"] - found[f"{quantity}_moa"]) > 0
+    return pd.DataFrame(claims)
+
+
+def distance(found: pd.DataFrame) -> pd.Series:
+    """How far each protocol is from the paper's table, by rule 3 of docs/multiverse.md."""
+    squares = [
+        ((found[name(figure)] - figure.value) / CONTRASTS[figure.quantity]) ** 2
+        for figure in PAPER_FIGURES
+    ]
+    return (sum(squares) / len(squares)) ** 0.5

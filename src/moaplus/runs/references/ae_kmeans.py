@@ -1,0 +1,38 @@
+"""k-means on the codes of one autoencoder: an expert of ours, trained alone at MoA's budget."""
+
+from dataclasses import asdict
+
+import torch
+from sklearn.cluster import KMeans
+
+from moaplus.mixture.fit import fit, start
+from moaplus.mixture.layers import SIDE
+from moaplus.mixture.networks import MixtureOfAutoencoders
+from moaplus.mixture.objectives.moa import moa
+from moaplus.runs.model import prepare_device
+from moaplus.runs.training import chosen
+
+
+def embed(images, seed, settings):
+    """Codes of a CAE trained as `settings` has it, which is standard MoA's training with M = 1."""
+    prepare_device("cpu", threads=1)
+    torch.manual_seed(seed)
+    network, training = settings.network, settings.training
+    mixture = MixtureOfAutoencoders(1, "cae", network.channels, network.latent)
+    schedule = chosen("schedules", training.schedule)
+    fit(start(mixture, seed), _squares(images), moa, **asdict(training) | {"schedule": schedule})
+
+    @torch.no_grad()
+    def codes(images):
+        return mixture.experts.codes(_squares(images))[0].numpy()
+
+    return codes
+
+
+def _squares(images):
+    return torch.from_numpy(images).view(-1, SIDE, SIDE)
+
+
+def clusterer(clusters, seed):
+    """From one start, as each run of ours has one."""
+    return KMeans(clusters, n_init=1, random_state=seed)

@@ -1,0 +1,16 @@
+"""A Gaussian mixture on principal components."""
+
+from sklearn.decomposition import PCA
+from sklearn.mixture import GaussianMixture
+
+COMPONENTS = 50
+
+
+def embed(images, seed, settings):
+    """The first principal components."""
+    return PCA(min(COMPONENTS, len(images)), random_state=seed).fit(images).transform
+
+
+def clusterer(clusters, seed):
+    """A mixture with full covariances."""
+    return GaussianMixture(clusters, random_state=seed)

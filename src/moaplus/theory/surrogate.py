@@ -1,0 +1,120 @@
+"""Which decision matters to an outcome: a Gaussian process over protocols."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy.stats import sobol_indices, uniform
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+from sklearn.metrics import r2_score
+from sklearn.model_selection import KFold, cross_val_predict
+
+FOLDS = 10
+POINTS = 4096  # of each of Saltelli's samples; a power of 2
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """A Gaussian process from options to an outcome (Bell et al. 2022, section 3).
+
+    Attributes:
+        options: (protocols, decisions), the number of each protocol's option.
+        counts: of the options of each decision.
+        ordered: the decisions whose options have an order.
+        outcome: (protocols,).
+    """
+
+    options: pd.DataFrame
+    counts: dict[str, int]
+    ordered: set[str]
+    outcome: np.ndarray
+
+    @cached_property
+    def process(self) -> GaussianProcessRegressor:
+        """Fitted to all protocols."""
+        with _bounds_are_fine():
+            return self._model().fit(self.coded(self.options), self.outcome)
+
+    @cached_property
+    def accuracy(self) -> float:
+        """R² of ten-fold cross-validation: of protocols that the fit has not seen."""
+        folds = KFold(min(FOLDS, len(self.outcome)), shuffle=True, random_state=0)
+        with _bounds_are_fine():
+            predicted = cross_val_predict(
+                self._model(), self.coded(self.options), self.outcome, cv=folds
+            )
+        return float(r2_score(self.outcome, predicted))
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of the outcome that options do not explain."""
+        kernel = self.process.kernel_
+        return float(np.sqrt(kernel.k2.noise_level) * self.outcome.std())
+
+    def coded(self, options: pd.DataFrame) -> np.ndarray:
+        """Options as coordinates: 0, 1, … in their order, or 0 and 1 for each of those without."""
+        columns = []
+        for decision, count in self.counts.items():
+            values = options[decision].to_numpy()
+            if decision in self.ordered:
+                columns.append(values[:, None] / max(1, count - 1))
+            else:
+                columns.append((values[:, None] == np.arange(count)).astype(float))
+        return np.hstack(columns)
+
+    @cached_property
+    def space(self) -> pd.DataFrame:
+        """Combinations of options, drawn at random with equal weight."""
+        rng = np.random.default_rng(0)
+        return pd.DataFrame({k: rng.integers(n, size=POINTS) for k, n in self.counts.items()})
+
+    def effects(self, *decisions: str) -> pd.DataFrame:
+        """Mean of the process over the space with some decisions held, for each of their options.
+
+        Partial dependence (Friedman 2001, "Greedy function approximation", section 8.2).
+        """
+        held = pd.MultiIndex.from_product([range(self.counts[d]) for d in decisions])
+        means = [
+            self.process.predict(
+                self.coded(self.space.assign(**dict(zip(decisions, options, strict=True))))
+            ).mean()
+            for options in held
+        ]
+        return pd.DataFrame(list(held), columns=list(decisions)).assign(mean=means)
+
+    def sensitivities(self) -> dict[str, float]:
+        """First-order Sobol' indices of the process's mean (Saltelli et al. 2010)."""
+
+        def outcome(uniforms: np.ndarray) -> np.ndarray:
+            options = (uniforms.T * list(self.counts.values())).astype(int)
+            frame = pd.DataFrame(options, columns=list(self.counts))
+            return self.process.predict(self.coded(frame))
+
+        found = sobol_indices(
+            func=outcome, n=POINTS, dists=[uniform(0, 1)] * len(self.counts), rng=0
+        )
+        return dict(zip(self.counts, map(float, found.first_order), strict=True))
+
+    def _model(self) -> GaussianProcessRegressor:
+        dimensions = self.coded(self.options.head(1)).shape[1]
+        smooth = ConstantKernel() * Matern(np.ones(dimensions), (0.05, 100), nu=2.5)
+        return GaussianProcessRegressor(
+            smooth + WhiteKernel(0.1, (1e-4, 10)),
+            normalize_y=True,
+            n_restarts_optimizer=2,
+            random_state=0,
+        )
+
+
+@contextmanager
+def _bounds_are_fine() -> Iterator[None]:
+    """A length at its bound says that a coordinate matters not at all, or at every step."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield

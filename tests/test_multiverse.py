@@ -1,0 +1,130 @@
+"""The multiverse: its sample, its rules against plain counting, and the page end to end."""
+
+import copy
+import re
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+from workspace import ROOT, call, change_params, planned_jobs, read_yaml
+
+from moaplus.plan.multiverse import draw
+from moaplus.report.multiverse.readings import READINGS, USUAL, distance, held
+from moaplus.report.multiverse.shares import share
+from moaplus.theory.surrogate import Surrogate
+
+PARAMS = read_yaml(ROOT / "params.yaml")
+PROTOCOLS = draw(PARAMS)
+DECISIONS = PARAMS["multiverse"]["decisions"]
+
+
+def test_the_sample_is_of_distinct_protocols_with_all_options_about_equally_often():
+    assert len({tuple(p.options.values()) for p in PROTOCOLS}) == len(PROTOCOLS) == 96
+    for decision, options in DECISIONS.items():
+        counts = Counter(protocol.options[decision] for protocol in PROTOCOLS)
+        assert set(counts) == set(range(len(options)))
+        assert max(counts.values()) - min(counts.values()) <= 2
+
+
+def test_a_larger_sample_begins_with_the_smaller_one():
+    fewer = copy.deepcopy(PARAMS)
+    fewer["multiverse"]["protocols"] = 10
+    assert draw(fewer) == PROTOCOLS[:10]
+
+
+def test_a_whole_multiverse_may_be_drawn():
+    small = copy.deepcopy(PARAMS)
+    few = {"images": DECISIONS["images"], "latent": [2, 8], "epochs": [1, 2]}
+    small["multiverse"].update(protocols=16, decisions=few)
+    assert len({run.folder for protocol in draw(small) for run in protocol.runs}) == 2 * 16
+
+
+def test_both_models_of_a_protocol_differ_in_nothing_but_the_objective():
+    for protocol in PROTOCOLS:
+        first, second = (run.settings() for run in protocol.runs)
+        assert (first.pop("objective"), second.pop("objective")) == ("moa", "moa_plus")
+        assert first == second
+        assert first["seed"] == protocol.number
+        chosen = {**first["network"], **first["training"]}
+        for decision, option in protocol.options.items():
+            wanted = DECISIONS[decision][option]
+            if decision != "images":
+                assert chosen[decision] == (tuple(wanted) if isinstance(wanted, list) else wanted)
+
+
+def frame(values) -> pd.DataFrame:
+    columns = ["nmi_moa", "nmi_moa_plus", "loss_moa", "loss_moa_plus"]
+    return pd.DataFrame(values, columns=columns)
+
+
+def test_claims_and_distance_by_hand():
+    found = frame([[0.08, 0.8, 0.018, 0.008], [0.0, 0.84, 0.0034, 0.0104], [np.nan] * 4])
+    claims = held(found)
+    assert claims.loc[0].all()
+    assert claims.loc[1].to_dict() == {
+        "nmi_moa": False, "nmi_moa_plus": True, "loss_moa": False, "loss_moa_plus": False,
+        "nmi": True, "loss": False,
+    }  # fmt: skip
+    assert not claims.loc[2].any()
+    away = distance(found)
+    squares = (0.08 / 0.72) ** 2 + (0.04 / 0.72) ** 2 + 1.46**2 + 0.24**2
+    assert away[0] == pytest.approx(0, abs=1e-12)
+    assert away[1] == pytest.approx((squares / 4) ** 0.5)
+    assert np.isnan(away[2])
+
+
+def test_wilson_interval_by_its_formula():
+    n, k, z = 96, 12, 1.959964
+    middle, half = (k / n + z**2 / (2 * n)), z * ((k / n * (1 - k / n) + z**2 / (4 * n)) / n) ** 0.5
+    low, high = ((middle + sign * half) / (1 + z**2 / n) for sign in (-1, 1))
+    assert share([True] * k + [False] * (n - k)) == f"12 of 96: 0.12 [{low:.2f}, {high:.2f}]"
+
+
+def test_there_are_48_readings_and_the_usual_one_is_that_of_the_tables():
+    assert len(set(READINGS)) == 48
+    assert USUAL.columns == {"nmi": "nmi", "loss": "mixture_error"}
+    assert USUAL.split == "train"
+    wanted = {column for reading in READINGS for column in reading.columns.values()}
+    assert len(wanted) == 8 + 4
+
+
+def test_a_surrogate_finds_what_decides_and_admits_where_nothing_does():
+    counts = {name: len(options) for name, options in DECISIONS.items()}
+    options = pd.DataFrame([protocol.options for protocol in PROTOCOLS])
+    noise = np.random.default_rng(0).normal(size=len(options))
+    ordered = {"epochs", "latent"}
+    decided = options["epochs"] + (options["architecture"] == 2) * 2.0 + 0.1 * noise
+    surrogate = Surrogate(options, counts, ordered, decided.to_numpy())
+    indices = surrogate.sensitivities()
+    # Variances over the space: of 0, 1, 2, 3, and of 2 in a third of the cases.
+    epochs, architecture = np.var([0, 1, 2, 3]), 4 * (1 / 3) * (2 / 3)
+    assert surrogate.accuracy > 0.9
+    assert indices["epochs"] == pytest.approx(epochs / (epochs + architecture), abs=0.1)
+    assert indices["architecture"] == pytest.approx(architecture / (epochs + architecture), abs=0.1)
+    assert surrogate.noise == pytest.approx(0.1, rel=0.6)
+    means = surrogate.effects("epochs")["mean"].to_numpy()
+    assert np.diff(means) == pytest.approx([1, 1, 1], abs=0.15)
+    assert Surrogate(options, counts, ordered, noise).accuracy < 0.3
+
+
+def smaller(params: dict) -> None:
+    """A multiverse of seconds."""
+    images = [{"classes": [0, 1], "images": 300}, {"classes": "all", "images": 300}]
+    decisions = {"images": images, "latent": [2, 8], "epochs": [1, 2]}
+    params["multiverse"].update(protocols=6, decisions=decisions)
+
+
+def test_the_page_counts_what_the_protocols_left(workspace):
+    change_params(workspace, smaller)
+    call(workspace, "snakemake", "--cores", "2", "--quiet", "all", "--", "multiverse")
+    page = (workspace / "results/multiverse.md").read_text(encoding="utf-8")
+    runs = pd.read_csv(workspace / "results/multiverse/runs.csv")
+    assert len(runs) == 6 * 2 * 2
+    train = runs[runs["split"] == "train"].pivot(index="seed", columns="method")
+    higher = (train["nmi"]["moa_plus"] > train["nmi"]["moa"]).sum()
+    lower = (train["mixture_error"]["moa_plus"] < train["mixture_error"]["moa"]).sum()
+    for claim, count in (("higher nmi", higher), ("lower loss", lower)):
+        (row,) = re.findall(rf"MoA\+ has the {claim} +\| (\d+) of 6:", page)
+        assert int(row) == count
+    assert planned_jobs(workspace, "multiverse") == {}

@@ -1,0 +1,22 @@
+# snakemake --cores all multiverse
+rule multiverse:
+    input:
+        results.MULTIVERSE / "environment.json",
+        results.MULTIVERSE_PAGE,
+
+
+rule multiverse_page:
+    input:
+        results.MULTIVERSE / "runs.csv",
+        step_sources("multiverse"),
+    output:
+        report(results.MULTIVERSE_PAGE, category="Multiverse", caption="../report/multiverse.rst"),
+        [path for paths in results.MULTIVERSE_CURVES.values() for path in paths],
+    log:
+        "logs/multiverse.log",
+    conda:
+        "../../environment.yml"
+    params:
+        multiverse=PLAN.params.get("multiverse"),
+    shell:
+        "python -m moaplus.cli multiverse > {log:q} 2>&1"
