@@ -1,5 +1,6 @@
 """Fetching, verifying and selecting, on real MNIST and on broken files and servers."""
 
+import dataclasses
 import gzip
 import http.server
 import shutil
@@ -45,6 +46,7 @@ def server(tmp_path, monkeypatch):
         mirror = f"http://127.0.0.1:{httpd.server_port}/"
         for name in ("MNIST", "FashionMNIST", "KMNIST"):
             monkeypatch.setattr(getattr(fetch.torchvision_datasets(), name), "mirrors", [mirror])
+        monkeypatch.setattr(fetch, "DEBIAN", tmp_path / "absent")
         monkeypatch.chdir(tmp_path)
         yield content
         httpd.shutdown()
@@ -57,7 +59,12 @@ def no_npm(monkeypatch):
 
 def test_hashes_of_gzipped_files_are_torchvisions():
     published = fetch.torchvision_datasets()
-    gzipped = [dataset for dataset in DATASETS.values() if not dataset.npm]
+    gzipped = [
+        dataset
+        for dataset in DATASETS.values()
+        if all(name.endswith(".gz") for name in dataset.md5)
+    ]
+    assert gzipped
     assert gzipped
     for dataset in gzipped:
         assert dict(getattr(published, dataset.torchvision).resources) == dataset.md5
@@ -107,9 +114,21 @@ def test_when_every_source_fails_each_is_named_and_nothing_is_left(server, no_np
 @pytest.mark.parametrize("dataset", sorted(set(DATASETS) - {"mnist"}))
 def test_other_data_sets_come_through_the_same_code(server, dataset):
     path = next(iter(raw_files(dataset)))
-    server[path.name] = b"not what was published"
-    with pytest.raises(UserError, match=r"train-images-idx3-ubyte\.gz.*127\.0\.0\.1"):
+    server[path.name.removesuffix(".gz") + ".gz"] = b"not what was published"
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte.*127\.0\.0\.1.*corrupted"):
         get(dataset)
+
+
+def test_debians_package_serves_where_the_mirrors_do_not(mnist, server, tmp_path, monkeypatch):
+    folder = tmp_path / "datasets/digits"
+    folder.mkdir(parents=True)
+    for path in raw_files("mnist"):
+        packed = gzip.compress((mnist / "mnist" / path.name).read_bytes(), compresslevel=1)
+        (folder / f"{path.name}.gz").write_bytes(packed)
+    monkeypatch.setattr(fetch, "DEBIAN", tmp_path / "datasets")
+    packaged = dataclasses.replace(DATASETS["mnist"], npm=None, debian="digits")
+    fetch.fetch(packaged, raw_files("mnist"))
+    assert all(select.md5_of(path) == md5 for path, md5 in raw_files("mnist").items())
 
 
 def test_truncated_raw_files_are_replaced_or_refused(mnist, server, no_npm):

