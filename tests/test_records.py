@@ -4,10 +4,15 @@ import json
 import shutil
 
 import pytest
+import torch
 from workspace import call, change_params, planned_jobs
 
 from moaplus.plan.runs import MODELS
 from moaplus.plan.studies import BATCH, load
+from moaplus.provenance.recorded import load_record
+from moaplus.report.recording import record_all, record_rows
+from moaplus.runs import training
+from moaplus.runs.batch import train_all
 
 PLACE = "results/studies/smoke_scores"
 FILES = [f"{PLACE}/table.md", f"{PLACE}/environment.json"]
@@ -79,12 +84,17 @@ def test_a_record_of_other_settings_is_made_anew_and_a_damaged_one_put_aside(cop
     assert planned_jobs(copy, *FILES)["record"] == 1
 
 
-def test_a_training_that_diverges_leaves_a_record_that_says_so(copy):
-    def diverge(params):
-        params["studies"]["smoke_scores"]["train"].update(learning_rate=1000)
+def test_a_training_that_diverges_leaves_a_record_that_says_so(smoke_run, monkeypatch):
+    record = next(r for r in load().records.values() if r.runs[0].selection == smoke_run.selection)
+    right = training.objective_of
 
-    change_params(copy, diverge)
-    call(copy, "snakemake", "--cores", "2", "--quiet", "all", "--", f"{PLACE}/runs.csv")
-    (record,) = copy.glob("results/records/mnist-0+1-n400/*learning_rate=1000*/M2/seed0.json")
-    entries = json.loads(record.read_text(encoding="utf-8"))["runs"]
-    assert any("not finite" in entry.get("failed", "") for entry in entries)
+    def objective_of(run):
+        objective = right(run)
+        return (lambda o: objective(o) * torch.nan) if run.objective == "moa_plus" else objective
+
+    monkeypatch.setattr(training, "objective_of", objective_of)
+    record_all([record], lambda runs: train_all(runs, "cpu", 1, 1))
+    assert {row["method"] for row in record_rows(record)} == {"moa"}
+    (failed,) = [entry for entry in load_record(record) if "failed" in entry]
+    assert failed["settings"]["objective"] == "moa_plus"
+    assert "not finite in epoch 1, step 1" in failed["failed"]
