@@ -33,7 +33,7 @@ def test_the_whole_workflow_and_then_nothing(finished):
     assert "MoA+" in table
     assert "8 trainings" in table
     runs = pd.read_csv(finished / "results/runs.csv")
-    assert len(runs) == 2 * (8 + 2 * 2 * 2)  # splits × (ours + methods × experts × seeds)
+    assert len(runs) == 2 * (8 + 3 * 2 * 2)  # splits × (ours + methods × experts × seeds)
     assert list(runs.columns) == _documented_columns()
     assert runs["nmi"].between(0, runs["nmi_ceiling"] + 1e-9).all()
     for name in [*names("report/figures"), *names("audit/figures")]:
@@ -65,6 +65,7 @@ def test_a_result_stays_with_the_commit_that_made_it(tmp_path, monkeypatch):
 
     report = Results(tmp_path, (), {}, {})
     other, same = report.results
+    report.runs_table.write_text("folder,made_on\nmodels/one,a processor\n")
     same.write_text("the same")
     for commit in ("first", "second", "third"):
         monkeypatch.setattr(environment, "_commit", lambda commit=commit: commit)
