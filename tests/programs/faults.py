@@ -41,7 +41,7 @@ KINDS = {  # one file of every kind that the pipeline writes
     "history": f"{RUN}/history.csv",
     "concentrations": f"{RUN}/concentrations.npz",
     "samples": f"{RUN}/samples.npz",
-    "reference clusters": "models/mnist-0+1-n400/references/M2/clusters.npz",
+    "reference clusters": "models/mnist-0+1-n400/references/kmeans/clusters.npz",
     "runs.csv": "results/runs.csv",
     "simulation.csv": "results/simulation.csv",
     "probe": "results/probes/weights.csv",
