@@ -3,6 +3,7 @@ rule multiverse:
     input:
         results.MULTIVERSE / "environment.json",
         results.MULTIVERSE_PAGE,
+        [record.path for record in report_of(PLAN, results.MULTIVERSE).records],
 
 
 rule multiverse_page:
