@@ -3,15 +3,17 @@
 import copy
 import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from workspace import ROOT, call, change_params, planned_jobs, read_yaml
 
-from moaplus.plan.multiverse import draw
+from moaplus.plan.multiverse import check_multiverse, draw
 from moaplus.report.multiverse.readings import READINGS, USUAL, distance, held
 from moaplus.report.multiverse.shares import share
+from moaplus.storage.files import UserError
 from moaplus.theory.surrogate import Surrogate
 
 PARAMS = read_yaml(ROOT / "params.yaml")
@@ -38,6 +40,14 @@ def test_a_whole_multiverse_may_be_drawn():
     few = {"images": DECISIONS["images"], "latent": [2, 8], "epochs": [1, 2]}
     small["multiverse"].update(protocols=16, decisions=few)
     assert len({run.folder for protocol in draw(small) for run in protocol.runs}) == 2 * 16
+
+
+def test_more_experts_than_images_are_refused():
+    few = copy.deepcopy(PARAMS)
+    few["multiverse"]["decisions"]["images"][1]["images"] = 2
+    few["multiverse"]["experts"] = 3
+    with pytest.raises(UserError, match=r"multiverse\.experts: 3 is more than the 2 images"):
+        check_multiverse(few, Path("params.yaml"))
 
 
 def test_both_models_of_a_protocol_differ_in_nothing_but_the_objective():
@@ -112,7 +122,7 @@ def smaller(params: dict) -> None:
     """A multiverse of seconds."""
     images = [{"classes": [0, 1], "images": 300}, {"classes": "all", "images": 300}]
     decisions = {"images": images, "latent": [2, 8], "epochs": [1, 2]}
-    params["multiverse"].update(protocols=6, decisions=decisions)
+    params["multiverse"] = {"protocols": 6, "seed": 0, "experts": 2, "decisions": decisions}
 
 
 def test_the_page_counts_what_the_protocols_left(workspace):

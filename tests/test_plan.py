@@ -170,6 +170,7 @@ def test_one_more_seed_adds_just_its_runs(tmp_path):
         ("multiverse.decisions.colour", [1, 2], ["multiverse.decisions", "colour", "images"]),
         ("multiverse.decisions.latent", [8], ["multiverse.decisions.latent", "[8]", "minItems"]),
         ("multiverse.decisions.latent", [8, 0], ["multiverse.decisions.latent[1]", "0", "minimum"]),
+        ("multiverse.decisions.images.0.classes", "pairs", ["images[0].classes", "pairs"]),
         ("multiverse.protocols", 9217, ["multiverse.protocols", "9217", "at most the 9216"]),
         ("objectives.st_moe.z", -1, ["objectives.st_moe.z", "-1", "minimum"]),
         ("objectives.hinton.sigma", float("nan"), ["objectives.hinton.sigma", "nan"]),

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from workspace import call, change_params, planned_jobs
+from workspace import ROOT, call, change_params, planned_jobs
 
 from moaplus.plan.runs import MODELS
 from moaplus.plan.studies import BATCH, load
@@ -34,8 +34,8 @@ def copy(recorded, tmp_path, monkeypatch):
     return folder
 
 
-def test_every_run_without_a_model_is_in_one_record_and_every_record_in_one_batch(workspace):
-    plan = load()
+def test_every_run_without_a_model_is_in_one_record_and_every_record_in_one_batch():
+    plan = load(ROOT / "params.yaml")
     runs = [run for run in plan.all_runs.values() if run.home != MODELS]
     assert len(runs) == 2 * 2 + 2 * 96
     records = [record for batch in plan.record_batches.values() for record in batch]

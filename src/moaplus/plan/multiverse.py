@@ -32,13 +32,25 @@ class Protocol:
     runs: tuple[Run, Run]
 
 
-def check_size(params: dict, path: Path) -> None:
-    """See that there are as many protocols as params.yaml asks for.
+def check_multiverse(params: dict, path: Path) -> None:
+    """See that there are as many protocols as params.yaml asks for, and images for the experts.
 
     Raises:
         UserError: if not.
     """
-    wanted = params.get("multiverse", {"protocols": 0, "decisions": {}})
+    if "multiverse" not in params:
+        return
+    wanted = params["multiverse"]
+    fewest = min(
+        images["images"]
+        for images in wanted["decisions"][IMAGES] + [{"images": math.inf}]
+        if images["images"] != "all"
+    )
+    if wanted["experts"] > fewest:
+        raise UserError(
+            f"{path}: multiverse.experts: {wanted['experts']} is more than the {fewest} images of "
+            "an option; allowed: at most that many"
+        )
     there_are = math.prod(map(len, wanted["decisions"].values()))
     if wanted["protocols"] > there_are:
         raise UserError(

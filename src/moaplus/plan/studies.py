@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import product
 from pathlib import Path
 
-from moaplus.plan.multiverse import Protocol, check_size, draw
+from moaplus.plan.multiverse import Protocol, check_multiverse, draw
 from moaplus.plan.params import PARAMS, read_params
 from moaplus.plan.records import Record, records_of
 from moaplus.plan.references import USUAL_REFERENCES, Reference
@@ -162,7 +162,7 @@ def load(path: Path = PARAMS) -> Plan:
         UserError: naming the key, its value and what is allowed.
     """
     params = read_params(path)
-    check_size(params, path)
+    check_multiverse(params, path)
     studies = {name: _study(name, params, path) for name in params["studies"]}
     for name in params["default"]:
         try:
