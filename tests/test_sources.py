@@ -174,7 +174,7 @@ def test_what_was_added_can_be_used(done):
         done,
         lambda params: params["studies"]["smoke"].update(
             objectives=["moa", "moa_plus", "moe_again"],
-            architectures=["cae", "segnet_again"],
+            vary={"architecture": ["cae", "segnet_again"]},
             experts=[2],
             seeds=[0],
         ),

@@ -15,6 +15,10 @@ from moaplus.storage.files import UserError
 PARAMS = Path("params.yaml")
 SCHEMA = PACKAGE.parents[1] / "workflow" / "schemas" / "params.schema.yaml"
 LONGEST = 200  # characters of a value that a message repeats
+PARTS = (  # keywords of a schema that are about what is inside a value
+    "items", "properties", "propertyNames", "required", "additionalProperties", "$defs", "$schema",
+    "description",
+)  # fmt: skip
 MOST = 100_000  # values, counted as often as aliases repeat them
 
 
@@ -94,11 +98,7 @@ def _line(text: str) -> str:
 def _allowed(error: jsonschema.ValidationError) -> str:
     if error.validator == "additionalProperties":
         return f"; allowed: {', '.join(error.schema.get('properties', {}))}"
-    rules = {
-        key: value
-        for key, value in error.schema.items()
-        if key not in ("items", "properties", "propertyNames", "required", "additionalProperties")
-    }
+    rules = {key: value for key, value in error.schema.items() if key not in PARTS}
     return f"; allowed: {rules}" if rules else ""
 
 
