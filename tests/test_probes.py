@@ -92,7 +92,7 @@ def test_batches_average_to_the_gram_matrix_of_all_images(smoke_run):
     train(smoke_run)
     evaluate(smoke_run)
     the_plan = dataclasses.replace(
-        load(), studies={"one": Study("one", (smoke_run,))}, default=("one",)
+        load(), studies={"one": Study("one", (smoke_run,), ())}, default=("one",)
     )
     rows = mini_batches.measure(the_plan)
     assert list(rows["batch_size"]) == [16, 64, 256]

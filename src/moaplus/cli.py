@@ -138,7 +138,7 @@ def _reference(options: argparse.Namespace) -> None:
     """Cluster a selection by a reference method, named by the file to write."""
     from moaplus.runs.clusterings import cluster_references
 
-    plan = load()
+    plan = _plan(options)
     path = one_of("reference", options.path, plan.references)
     cluster_references(plan.references[path], plan.settings)
 

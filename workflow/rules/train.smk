@@ -87,5 +87,6 @@ rule reference:
         wanted=lambda wildcards: PLAN.references[
             f"{MODELS}/{wildcards.selection}/references/{wildcards.method}/clusters.npz"
         ].wanted,
+        partial=PARTIAL,
     shell:
-        "python -m moaplus.cli reference {output:q} > {log:q} 2>&1"
+        "python -m moaplus.cli {params.partial} reference {output:q} > {log:q} 2>&1"

@@ -6,11 +6,13 @@ import torch
 from sklearn.cluster import KMeans
 
 from moaplus.mixture.fit import fit, start
+from moaplus.mixture.history import NotFiniteError
 from moaplus.mixture.layers import SIDE
 from moaplus.mixture.networks import MixtureOfAutoencoders
 from moaplus.mixture.objectives.moa import moa
-from moaplus.runs.model import prepare_device
+from moaplus.runs.model import LESS, prepare_device
 from moaplus.runs.training import chosen
+from moaplus.storage.files import UserError
 
 
 def embed(images, seed, settings):
@@ -20,7 +22,11 @@ def embed(images, seed, settings):
     network, training = settings.network, settings.training
     mixture = MixtureOfAutoencoders(1, "cae", network.channels, network.latent)
     schedule = chosen("schedules", training.schedule)
-    fit(start(mixture, seed), _squares(images), moa, **asdict(training) | {"schedule": schedule})
+    state, how = start(mixture, seed), asdict(training) | {"schedule": schedule}
+    try:
+        fit(state, _squares(images), moa, **how)
+    except NotFiniteError as error:
+        raise UserError(f"ae_kmeans, seed {seed}: {error}; {LESS}") from error
 
     @torch.no_grad()
     def codes(images):
