@@ -193,7 +193,7 @@ def _study(name: str, params: dict, path: Path) -> Study:
         for wanted in study["selections"]
         for images in selections(wanted, dataset, params)
         for each in how
-        for experts in study["experts"]
+        for experts in wanted.get("experts", study["experts"])
         for objective in study["objectives"]
         for seed in _seeds(study["seeds"])
     ]

@@ -1,0 +1,20 @@
+"""A Gaussian mixture on UMAP's embedding (McInnes et al. 2018)."""
+
+from sklearn.mixture import GaussianMixture
+
+from moaplus.storage.files import UserError
+
+
+def embed(images, seed, settings):
+    """Ten coordinates, by the settings that UMAP's documentation advises for clustering."""
+    try:
+        from umap import UMAP
+    except ModuleNotFoundError as error:
+        raise UserError("umap_gmm: needs umap-learn; pip install -e '.[umap]'") from error
+    settings = {"n_components": 10, "n_neighbors": 30, "min_dist": 0.0}
+    return UMAP(**settings, random_state=seed, n_jobs=1).fit(images).transform
+
+
+def clusterer(clusters, seed):
+    """A mixture with full covariances."""
+    return GaussianMixture(clusters, random_state=seed)
