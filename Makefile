@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: reproduce pull agree test bench faults agreement growth cluster slurm environment constraints
+.PHONY: reproduce pull agree test bench faults agreement growth cluster slurm umap environment constraints
 
 reproduce: environment
 	snakemake --cores all
@@ -46,7 +46,12 @@ slurm: environment
 	snakemake --workflow-profile slurm
 
 # Of no use without a cluster; Snakemake imports it at every start.
-PLUGIN = $(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev,slurm]'
+PLUGIN = $(EXTRA) -e '.[dev,slurm]'
+EXTRA = $(VENV)/bin/python -m pip install --quiet -c constraints.txt
+
+# UMAP, for the study of that name.
+umap: environment
+	$(EXTRA) -e '.[dev,umap]'
 
 bench: environment
 	python tests/programs/benchmark.py
@@ -61,5 +66,5 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 constraints: environment
-	$(PLUGIN)
+	$(EXTRA) -e '.[dev,slurm,umap]'
 	$(VENV)/bin/python -m pip freeze --exclude-editable | sed 's/+cpu//' > constraints.txt

@@ -10,6 +10,7 @@ sys.path.insert(0, SOURCES)
 
 from moaplus.plan import results
 from moaplus.plan.datasets import RAW, raw_files
+from moaplus.plan.records import records_of
 from moaplus.plan.results import RESULTS, report_of
 from moaplus.plan.runs import BENCHMARKS, MODELS, SELECTED
 from moaplus.plan.studies import load
@@ -31,6 +32,7 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 REPORT = report_of(PLAN, RESULTS)
+RECORDED = {path for path, record in PLAN.records.items() if is_recorded(record)}
 RUN_FILES = [path for run in REPORT.runs for path in run.files]
 REFERENCE_FILES = [reference.path for reference in REPORT.references]
 
@@ -65,7 +67,9 @@ localrules:
     score,
     table,
     figure,
+    study_figure,
     audit,
+    claims,
     multiverse_page,
     environment,
 

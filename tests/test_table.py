@@ -1,18 +1,22 @@
 """Every cell and verdict of table.md, computed again from runs.csv by code of another kind."""
 
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import mannwhitneyu
 from workspace import ROOT, read_yaml
 
 from moaplus.report.titles import METHODS
 
 TABLE = (ROOT / "results/table.md").read_text(encoding="utf-8")
 RUNS = pd.read_csv(ROOT / "results/runs.csv")
-STUDIES = read_yaml(ROOT / "params.yaml")["studies"]
+PARAMS = read_yaml(ROOT / "params.yaml")
+STUDIES, TRAIN = PARAMS["studies"], PARAMS["train"]
+REFERENCES = ("kmeans", "pca_gmm", "ae_kmeans")
 NAMES = {title: name for name, title in METHODS.items()}
 COLUMNS = {
     "NMI": "nmi", "ACC": "acc", "ARI": "ari", "mixed loss": "mixture_error",
@@ -38,40 +42,59 @@ def lines(table: str) -> Iterator[dict[str, str]]:
         if headings is None:
             headings = cells
         elif cells[0].strip(":-"):
-            yield dict(zip(headings, cells, strict=True)) | {"study": study, "images": images}
+            yield {"images": images} | dict(zip(headings, cells, strict=True)) | {"study": study}
+
+
+def selection_of(study: dict, images: str) -> str:
+    """The selection that some words name."""
+    (chosen,) = (
+        f"mnist-{'all' if wanted['classes'] == 'all' else '+'.join(map(str, wanted['classes']))}"
+        + ("" if wanted["images"] == "all" else f"-n{wanted['images']}")
+        for wanted in study["selections"]
+        if (wanted["classes"] == "all") == ("all ten" in images)
+        and (wanted["images"] == "all" or f"{wanted['images']:,}" in images)
+    )
+    return chosen
 
 
 def rows_in_words(runs: pd.DataFrame, line: dict, title: str, split: str) -> pd.DataFrame:
     """Rows of a method by params.yaml and what is said about the line, not by its query."""
     study, images = STUDIES[line["study"]], line["images"]
-    n = int(re.search(r"([\d,]+) training images", images)[1].replace(",", ""))
-    (chosen,) = (
-        f"mnist-{'all' if wanted['classes'] == 'all' else '+'.join(map(str, wanted['classes']))}"
-        + ("" if wanted["images"] == "all" else f"-n{n}")
-        for wanted in study["selections"]
-        if (wanted["classes"] == "all") == ("all ten" in images) and wanted["images"] in ("all", n)
-    )
-    reference = NAMES[title] in ("kmeans", "pca_gmm")
+    reference = NAMES[title] in REFERENCES
     changes = {} if reference else study.get("train", {})
+    M = line.get("M") or re.search(r"M = (\d+)|$", images)[1] or 2  # verdicts are of M = 2
     wanted = {
-        "selection": chosen,
-        "experts": int(line.get("M") or re.search(r"M = (\d+)", images)[1]),
+        "selection": selection_of(study, images),
+        "experts": int(M),
         "method": NAMES[title],
         "split": split,
         "variant": ", ".join(f"{key}={value}" for key, value in changes.items()),
     }
     filled = runs.fillna({"variant": ""})
     rows = runs[(filled[list(wanted)] == pd.Series(wanted)).all(axis=1)]
-    rows = rows[rows["seed"].isin(study["seeds"])]
-    assert sorted(rows["seed"]) == sorted(study["seeds"])
+    seeds = seeds_of(study)
+    rows = rows[rows["seed"].isin(seeds)]
+    assert sorted(rows["seed"]) == seeds
     return rows.set_index("seed").sort_index()
 
 
+def seeds_of(study: dict) -> list[int]:
+    """A study's seeds, listed or counted."""
+    seeds = study["seeds"]
+    return seeds if isinstance(seeds, list) else [seeds["first"] + k for k in range(seeds["count"])]
+
+
 def interval(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean and 95 % percentile bootstrap interval, by multinomial counts."""
-    n = len(values)
-    counts = np.random.default_rng(1).multinomial(n, np.full(n, 1 / n), size=40_000)
-    return (values.mean(), *np.quantile(counts @ values / n, [0.025, 0.975]))
+    """Mean and 95 % beta bootstrap-t interval: of weighted means over their weighted spread."""
+    centre, spread = values.mean(), values.std()
+    if spread == 0:
+        return centre, centre, centre
+    weights = np.random.default_rng(1).beta(0.5, 1.5, (30_000, len(values)))
+    sums = weights.sum(axis=1)
+    means = weights @ values / sums
+    spreads = np.sqrt((weights * (values - means[:, None]) ** 2).sum(axis=1) / sums)
+    low, high = np.quantile((means - centre) / spreads, [0.025, 0.975])
+    return centre, centre - high * spread, centre - low * spread
 
 
 def is_of(cell: str, values: pd.Series) -> bool:
@@ -80,11 +103,12 @@ def is_of(cell: str, values: pd.Series) -> bool:
     if not cell or not len(values):
         return not cell and not len(values)
     printed = np.array(re.findall(r"-?\d+\.\d+", cell), dtype=float)
-    expected = np.array(interval(values))
     rounding = 0.51 * 10 ** -len(cell.split()[0].split(".")[1])
-    error = np.array([0, GAP, GAP]) * np.ptp(expected[1:])
     if len(printed) == 1:
-        return np.ptp(values) == 0 and abs(printed[0] - values[0]) <= rounding
+        few = len(values) < 5 or np.ptp(values) == 0
+        return few and abs(printed[0] - values.mean()) <= rounding
+    expected = np.array(interval(values))
+    error = np.array([0, GAP, GAP]) * np.ptp(expected[1:])
     return bool((np.abs(printed - expected) <= rounding + error).all())
 
 
@@ -109,30 +133,59 @@ def rows_of(runs: pd.DataFrame, line: dict, title: str, split: str = "train") ->
     found = rows_in_words(runs, line, title, split)
     queries = re.findall(r"`(.*?)`", line["rows"])
     query = queries[0] if title in (line.get("method"), "MoA+") else queries[-1]
-    chosen = f'split == "{split}" and seed in {STUDIES[line["study"]]["seeds"]}'
+    chosen = f'split == "{split}" and seed in {seeds_of(STUDIES[line["study"]])}'
     assert set(runs.query(f"{query} and {chosen}")["folder"]) == set(found["folder"])
     return found
 
 
 def claim_is_right(line: dict, runs: pd.DataFrame) -> bool:
-    """Of a figure or a comparison of the paper."""
+    """Of a figure or a comparison of the paper: with the budget of the line's study, and longer."""
+    study = line["study"] if "rows" in line else "seeds"
+    wanted = [("verdict", study, rows_of if "rows" in line else rows_in_words)]
+    wanted += [(heading, "long", rows_in_words) for heading in line if "verdict after" in heading]
+    right = True
+    for heading, study, select in wanted:
+        epochs = STUDIES[study].get("train", TRAIN)["epochs"]
+        rows = runs if study == "paper" else pd.read_csv(ROOT / f"results/studies/{study}/runs.csv")
+        of = line | {"study": study, "ours": line[f"{epochs} epochs"], "verdict": line[heading]}
+        right &= outcome_is_right(of, functools.partial(select, rows, of), heading == "verdict")
+    return right
+
+
+def outcome_is_right(line: dict, rows: Callable, first: bool) -> bool:
+    """Of one verdict on a claim; `rows(title, split)` are those of a method."""
     name, kind, of = re.match("(NMI|Mixed loss|Routed loss)( of |: )(.*)", line["claim"]).groups()
     column = COLUMNS[name if name == "NMI" else name.lower()]
     if kind == ": ":
-        values = rows_of(runs, line, "MoA+")[column] - rows_of(runs, line, "Standard MoA")[column]
-        low, high = (0, np.inf) if "higher" in of else (-np.inf, 0)
+        ours, other = (rows(title, "train")[column] for title in ("MoA+", "Standard MoA"))
+        values, (low, high) = ours - other, (0, np.inf) if "higher" in of else (-np.inf, 0)
+        said = line["probability of improvement"]
+        if first and not is_improvement(
+            said, *((ours, other) if "higher" in of else (other, ours))
+        ):
+            return False
     else:
-        values, figure = rows_of(runs, line, of)[column], float(line["paper"])
+        values, figure = rows(of, "train")[column], float(line["paper"])
         low, high = figure - ROUNDING[figure], figure + ROUNDING[figure]
     said = line["verdict"].strip("*").split(" (")[0]
     return is_of(line["ours"], values) and said in verdicts(values, low, high)
+
+
+def is_improvement(said: str, larger: pd.Series, smaller: pd.Series) -> bool:
+    """Whether the first is the larger in this share of all pairs of runs."""
+    share = mannwhitneyu(larger, smaller).statistic / (len(larger) * len(smaller))
+    return abs(share - float(said)) <= 0.0051
 
 
 def comparison_is_right(line: dict, runs: pd.DataFrame) -> bool:
     """Of MoA+ minus another objective."""
     for heading in ("NMI", "mixed loss"):
         column = COLUMNS[heading]
-        values = rows_of(runs, line, "MoA+")[column] - rows_of(runs, line, line["other"])[column]
+        ours, other = (rows_of(runs, line, name)[column] for name in ("MoA+", line["other"]))
+        better = (ours, other) if heading == "NMI" else (other, ours)
+        if not is_improvement(line[f"probability of improvement, {heading}"], *better):
+            return False
+        values = ours - other
         side = {"higher": (0, np.inf), "lower": (-np.inf, 0)}
         said = line[f"MoA+'s {heading} is"].strip("*")
         allowed = verdicts(values, *side.get(said, side["higher"]))

@@ -11,7 +11,14 @@ from pathlib import Path
 
 from moaplus.plan.choices import names
 from moaplus.plan.datasets import DATASETS, raw_files
-from moaplus.plan.results import MULTIVERSE, RESULTS, Report, report_of
+from moaplus.plan.results import (
+    MULTIVERSE,
+    PICTURED,
+    REPORT_FIGURES,
+    RESULTS,
+    Report,
+    report_of,
+)
 from moaplus.plan.studies import Plan, load
 from moaplus.storage.files import UserError, one_of
 
@@ -67,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     command(_simulate)
     command(_probe, "NAME")
     command(_audit)
+    command(_claims)
     return parser
 
 
@@ -154,14 +162,21 @@ def _table(options: argparse.Namespace) -> None:
     """Write table.md and metrics.json of a folder of results from its runs.csv."""
     from moaplus.report.table import write_table
 
-    write_table(_report(options))
+    plan = _plan(options)
+    write_table(report_of(plan, options.folder), plan)
 
 
 def _figure(options: argparse.Namespace) -> None:
-    """Write one figure of results/figures as PNG and SVG."""
-    from moaplus.report.drawing import write_figure
+    """Write one figure of results/figures, or that of a study, as PNG and SVG."""
+    from moaplus.report.drawing import write_figure, write_study_figure
 
-    write_figure("report", one_of("figure", options.name, names("report/figures")), _plan(options))
+    plan = _plan(options)
+    pictured = {name: plan.studies[name] for name in PICTURED if name in plan.studies}
+    name = one_of("figure", options.name, [*REPORT_FIGURES, *pictured])
+    if name in pictured:
+        write_study_figure(pictured[name])
+    else:
+        write_figure("report", name, plan)
 
 
 def _multiverse(options: argparse.Namespace) -> None:
@@ -198,6 +213,13 @@ def _audit(options: argparse.Namespace) -> None:
     from moaplus.audit.page import write_audit
 
     write_audit(_plan(options))
+
+
+def _claims(options: argparse.Namespace) -> None:
+    """Write results/claims.md and claims.csv: every claim of the paper with its verdict."""
+    from moaplus.report.ledger import write_claims
+
+    write_claims(_plan(options))
 
 
 if __name__ == "__main__":

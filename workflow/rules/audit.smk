@@ -18,7 +18,7 @@ rule probe:
         lambda wildcards: (
             [run.concentrations for run in PLAN.probed_runs]
             if wildcards.probe == "mini_batches"
-            else []
+            else recorded_studies("seeds") if wildcards.probe == "interval_coverage" else []
         ),
     output:
         f"{results.PROBES}/{{probe}}.csv",
@@ -42,6 +42,7 @@ rule audit:
         step_sources("audit", *(f"moaplus.audit.figures.{n}" for n in results.AUDIT_FIGURES)),
     output:
         report(results.AUDIT, category="Audit", caption="../report/audit.rst"),
+        results.AUDIT_TABLE,
         [
             report(path, category="Audit", caption="../report/audit.rst")
             for path in results.figure_files(results.AUDIT_FIGURES)
@@ -57,3 +58,24 @@ rule audit:
         studies=PLAN.default,
     shell:
         "python -m moaplus.cli {params.partial} audit > {log:q} 2>&1"
+
+
+rule claims:
+    input:
+        REPORT.runs_table,
+        results.AUDIT_TABLE,
+        recorded_studies("long"),
+        recorded(run for protocol in PLAN.protocols for run in protocol.runs),
+        step_sources("claims"),
+    output:
+        report(results.CLAIMS_PAGE, category="Claims", caption="../report/claims.rst"),
+        results.CLAIMS_TABLE,
+    log:
+        "logs/claims.log",
+    conda:
+        "../../environment.yml"
+    params:
+        partial=PARTIAL,
+        studies=PLAN.default,
+    shell:
+        "python -m moaplus.cli {params.partial} claims > {log:q} 2>&1"

@@ -1,3 +1,7 @@
+# Studies whose records the page shows too: of the nearest protocols, and of long training.
+FRESH = recorded_studies("codes", *(name for name in PLAN.studies if name.startswith("nearest")))
+
+
 # snakemake --cores all multiverse
 rule multiverse:
     input:
@@ -9,6 +13,7 @@ rule multiverse:
 rule multiverse_page:
     input:
         results.MULTIVERSE / "runs.csv",
+        FRESH,
         step_sources("multiverse"),
     output:
         report(results.MULTIVERSE_PAGE, category="Multiverse", caption="../report/multiverse.rst"),

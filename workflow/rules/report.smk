@@ -20,7 +20,8 @@ rule score:
 rule table:
     input:
         "{place}/runs.csv",
-        step_sources("table"),
+        lambda wildcards: table_records(wildcards.place),
+        lambda wildcards: step_sources("table", *pages_of(wildcards)),
     output:
         report("{place}/table.md", category="Table", caption="../report/table.rst"),
         "{place}/metrics.json",
@@ -56,6 +57,28 @@ rule figure:
         studies=PLAN.default,
     shell:
         "python -m moaplus.cli {params.partial} figure {wildcards.figure:q} > {log:q} 2>&1"
+
+
+rule study_figure:
+    input:
+        "results/studies/{study}/runs.csv",
+        lambda wildcards: table_records(f"results/studies/{wildcards.study}"),
+        lambda wildcards: step_sources("figure", f"moaplus.report.pages.{wildcards.study}"),
+    output:
+        report(
+            "results/studies/{study}/{study}.png",
+            category="Figures",
+            caption="../report/study_figure.rst",
+        ),
+        "results/studies/{study}/{study}.svg",
+    log:
+        "logs/figures/{study}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        partial=PARTIAL,
+    shell:
+        "python -m moaplus.cli {params.partial} figure {wildcards.study:q} > {log:q} 2>&1"
 
 
 rule environment:

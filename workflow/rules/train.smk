@@ -38,7 +38,8 @@ for name, batch in PLAN.batches.items():
 # A rule for each batch of records, which one process makes. A record that is there stays: it is of
 # the present settings, and says what sources made it.
 for name, records in PLAN.record_batches.items():
-    settled = ancient if all(map(is_recorded, records)) else lambda path: path
+    there = RECORDED.issuperset(record.path.as_posix() for record in records)
+    settled = ancient if there else lambda path: path
 
     rule:
         name:

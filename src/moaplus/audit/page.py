@@ -2,23 +2,27 @@
 
 from collections.abc import Callable
 
+import pandas as pd
+
 from moaplus.audit.algebra import any_bound, any_weights, estimator_theory
 from moaplus.audit.balance import expert_balance, nmi_ceilings
+from moaplus.audit.honesty import interval_coverages
 from moaplus.audit.in_training import bound_along_training, differentiability, gram_of_batches
 from moaplus.audit.section import Section
-from moaplus.plan.results import AUDIT, AUDIT_FIGURES
+from moaplus.plan.results import AUDIT, AUDIT_FIGURES, AUDIT_TABLE
 from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
 from moaplus.report.drawing import write_figure
 from moaplus.storage.files import save_text
+from moaplus.storage.frames import save_frame
 
 INTRODUCTION = """\
 Symbols: P, (n, M), concentrations; Γ = PᵀP; minimax weights A = PΓ⁻¹; errors e, (n, M); E = Pᵀe;
 s = tr(Γ⁻¹E) = Σ_k Σ_i a_i^k e_ik, the paper's loss without its absolute value. The *paper's bound*
-is ‖Γ⁻¹‖_F ‖diag E‖₂, the *Frobenius bound* ‖Γ⁻¹‖_F ‖E‖_F. Intervals are 95 % bootstrap intervals
-over seeds. Where a table has a column *rows*, it selects a line's rows of [runs.csv](runs.csv), for
-`pandas.DataFrame.query`, together with `split == "train"`. The paper's table of NMI and loss has
-its own verdicts in [table.md](table.md)."""
+is ‖Γ⁻¹‖_F ‖diag E‖₂, the *Frobenius bound* ‖Γ⁻¹‖_F ‖E‖_F. Intervals are 95 % intervals over
+seeds (beta bootstrap-t). Where a table has a column *rows*, it selects a line's rows of
+[runs.csv](runs.csv), for `pandas.DataFrame.query`, together with `split == "train"`. The paper's
+table of NMI and loss has its own verdicts in [table.md](table.md)."""
 
 SECTIONS: tuple[Callable[[Plan], list[Section]], ...] = (
     any_weights,
@@ -29,11 +33,12 @@ SECTIONS: tuple[Callable[[Plan], list[Section]], ...] = (
     nmi_ceilings,
     gram_of_batches,
     estimator_theory,
+    interval_coverages,
 )
 
 
 def write_audit(plan: Plan) -> None:
-    """Write results/audit.md and its figures."""
+    """Write results/audit.md, its verdicts as audit.csv, and its figures."""
     for name in AUDIT_FIGURES:
         write_figure("audit", name, plan)
     sections = [section for make in SECTIONS for section in make(plan)]
@@ -50,3 +55,5 @@ def write_audit(plan: Plan) -> None:
             *section.body,
         ]
     save_text(AUDIT, "\n\n".join(parts) + "\n")
+    verdicts = [{"claim": s.claim, "verdict": s.verdict, "files": s.files} for s in sections]
+    save_frame(AUDIT_TABLE, pd.DataFrame(verdicts))

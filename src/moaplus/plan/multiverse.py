@@ -9,11 +9,11 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.runs import SCRATCH, Run
 from moaplus.plan.settings import make_run, selections, settings
 from moaplus.storage.files import UserError
 
-COMPARED = ("moa", "moa_plus")  # the paper's two models
 IMAGES = "images"  # the decision that is no key of `model` or `train`
 
 
@@ -94,5 +94,5 @@ def _protocol(params: dict, number: int, options: dict[str, int]) -> Protocol:
     (images,) = selections(chosen.pop(IMAGES), params["dataset"], params)
     how = settings(params, chosen)
     experts = params["multiverse"]["experts"]
-    runs = (make_run(params, images, how, experts, name, number, SCRATCH) for name in COMPARED)
+    runs = (make_run(params, images, how, experts, name, number, SCRATCH) for name in PAPER_MODELS)
     return Protocol(number, options, tuple(runs))

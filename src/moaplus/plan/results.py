@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from moaplus.plan.choices import names
+from moaplus.plan.choices import names, names_with
 from moaplus.plan.records import Record, records_of
 from moaplus.plan.references import Reference
 from moaplus.plan.runs import BENCHMARKS, MODELS, SCRATCH, Run
@@ -19,11 +19,16 @@ MULTIVERSE = RESULTS / "multiverse"
 MULTIVERSE_PAGE = RESULTS / "multiverse.md"
 PROBES = RESULTS / "probes"
 SIMULATION = RESULTS / "simulation.csv"
+CLAIMS_PAGE = RESULTS / "claims.md"
+CLAIMS_TABLE = RESULTS / "claims.csv"
 AUDIT = RESULTS / "audit.md"
+AUDIT_TABLE = RESULTS / "audit.csv"  # its verdicts
 GRADIENT_TIMES = BENCHMARKS / "gradients.csv"
 REPORT_FIGURES = names("report/figures")
 AUDIT_FIGURES = names("audit/figures")
 PROBE_NAMES = names("audit/probes")
+PAGES = names("report/pages")  # studies with a page of their own
+PICTURED = names_with("report/pages", "draw")  # those of them with a figure
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,9 @@ class Report:
             curves = [path for paths in MULTIVERSE_CURVES.values() for path in paths]
             return [self.runs_table, MULTIVERSE_PAGE, *curves]
         results = [self.runs_table, self.table, self.metrics]
-        return results + audit_results() if self.folder == RESULTS else results
+        if self.folder == RESULTS:
+            return results + default_results()
+        return results + (study_figure(self.folder.name) if self.folder.name in PICTURED else [])
 
 
 def report_of(plan: Plan, folder: str | Path) -> Report:
@@ -133,7 +140,13 @@ MULTIVERSE_CURVES = {
 }
 
 
-def audit_results() -> list[Path]:
+def study_figure(study: str) -> list[Path]:
+    """The figure of a study that has one."""
+    return figure_files([study], STUDIES / study)
+
+
+def default_results() -> list[Path]:
     """Figures of the default studies, and what the audit measures and tells."""
     probes = [PROBES / f"{name}.csv" for name in PROBE_NAMES]
-    return [SIMULATION, AUDIT, *probes, *figure_files([*REPORT_FIGURES, *AUDIT_FIGURES])]
+    pages = [AUDIT, AUDIT_TABLE, CLAIMS_PAGE, CLAIMS_TABLE]
+    return [SIMULATION, *pages, *probes, *figure_files([*REPORT_FIGURES, *AUDIT_FIGURES])]

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
+from scipy.stats import binomtest
 
 from moaplus.plan.references import REFERENCE_METHODS, Reference
 from moaplus.plan.runs import N_CLASSES, Selection
 from moaplus.plan.studies import Study
-from moaplus.report.quantities import QUANTITIES
-from moaplus.theory.intervals import Estimate, estimate
+from moaplus.report.quantities import LOSSES, QUANTITIES
+from moaplus.theory.intervals import Estimate, estimate, probability_of_improvement
 
 ABSENT = ""
 ROWS = "rows"  # heading of the column that selects a line's rows
@@ -110,6 +111,33 @@ def title(selection: Selection, n: int) -> str:
     classes = "all ten classes" if ten else "classes " + ", ".join(map(str, selection.classes))
     kind = "all of their" if selection.images is None else "a stratified subset of"
     return f"{selection.dataset}, {classes}, {kind} {n:,} training images"
+
+
+def images_in_short(selection: Selection) -> str:
+    """The selection in a few words: `digits 0 and 1`, `all ten digits, 12,665 images`."""
+    things = "digits" if selection.dataset == "mnist" else f"classes of {selection.dataset},"
+    if len(selection.classes) == N_CLASSES:
+        words = f"all ten {things}".rstrip(",")
+    else:
+        *first, last = map(str, selection.classes)
+        words = f"{things} " + (f"{', '.join(first)} and {last}" if first else last)
+    return words if selection.images is None else f"{words}, {selection.images:,} images"
+
+
+def share(holds: Iterable[bool]) -> str:
+    """Count and share with Wilson's 95 % interval: `12 of 96: 0.12 [0.07, 0.21]`."""
+    holds = list(holds)
+    test = binomtest(sum(holds), len(holds))
+    low, high = test.proportion_ci(method="wilson")
+    return f"{sum(holds)} of {len(holds)}: {test.statistic:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def improvement(first: pd.DataFrame, second: pd.DataFrame, column: str) -> str:
+    """Probability that a run of the first is better: of higher score, or of lower loss."""
+    ours, theirs = first[column].to_numpy(), second[column].to_numpy()
+    if column in LOSSES:
+        ours, theirs = -ours, -theirs
+    return f"{probability_of_improvement(ours, theirs):.2f}"
 
 
 def paired_difference(first: pd.DataFrame, second: pd.DataFrame, column: str) -> Estimate:

@@ -1,10 +1,10 @@
 """What the paper claims, and the rule by which a measurement decides it."""
 
+import math
 from dataclasses import dataclass
 
-from moaplus.theory.intervals import Estimate
+from moaplus.theory.intervals import MINIMUM_SEEDS, Estimate
 
-MINIMUM_SEEDS = 5
 RULE = f"""\
 A figure of the paper stands for all numbers that round to it (0.8 for 0.75 to 0.85). It *holds*
 if our 95 % interval lies inside that range, *does not hold* if the interval lies outside it, and
@@ -12,7 +12,9 @@ if our 95 % interval lies inside that range, *does not hold* if the interval lie
 is wider than its rounding. A comparison looks at the difference MoA+ minus
 MoA, seed by seed: it *holds* if the interval of the mean difference lies wholly on the claimed
 side of zero, *does not hold* if it lies wholly on the other side, and *can't be decided* if it
-contains zero. With fewer than {MINIMUM_SEEDS} seeds nothing is decided."""
+contains zero. Fewer than {MINIMUM_SEEDS} seeds have no interval, and decide nothing. Where nothing
+is decided, the table says how many seeds would be enough, if more seeds left mean and spread as
+they are: the interval is then narrow enough to clear the nearest limit."""
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "can't be decided"
 
@@ -69,6 +71,22 @@ def comparison_verdict(sign: int, difference: Estimate) -> str:
     if sign * difference.low < 0 and sign * difference.high < 0:
         return f"{FAILS} (the opposite does)"
     return OPEN
+
+
+def seeds_to_decide(limits: tuple[float, ...], measured: Estimate) -> int:
+    """Seeds with which the interval of the same mean would hold none of the limits, about.
+
+    Its half width is taken to shrink as 1/√n. 0 if nothing is known of it.
+
+    Args:
+        limits: of a figure's range; or zero, for a difference.
+        measured: with what seeds there are.
+    """
+    nearest = min(abs(measured.mean - limit) for limit in limits)
+    half = (measured.high - measured.low) / 2
+    if measured.n < MINIMUM_SEEDS or nearest == 0:
+        return 0
+    return math.ceil(measured.n * (half / nearest) ** 2)
 
 
 def direction(difference: Estimate) -> str:

@@ -16,15 +16,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
 from moaplus.data.images import load_labels
-from moaplus.plan.results import figure_files
+from moaplus.plan.choices import PAPER_MODELS
+from moaplus.plan.results import STUDIES, figure_files, study_figure
 from moaplus.plan.runs import Run
-from moaplus.plan.studies import Plan
+from moaplus.plan.studies import Plan, Study
+from moaplus.report.rows import read_runs
 from moaplus.report.titles import METHODS
 from moaplus.runs.evaluated import load_samples
 from moaplus.storage.files import whole_file
 
 SHOWN = 10  # images in the reconstruction figure
-COMPARED = ("moa", "moa_plus")  # the paper's two models
 METADATA = {".png": {"Software": None}, ".svg": {"Date": None}}  # neither date nor version
 
 
@@ -39,6 +40,15 @@ def write_figure(package: str, name: str, plan: Plan) -> None:
     style()
     figure = importlib.import_module(f"moaplus.{package}.figures.{name}").draw(plan)
     save_figure(figure, figure_files([name]))
+    plt.close(figure)
+
+
+def write_study_figure(study: Study) -> None:
+    """Draw the figure of a study that has one, from its runs.csv and records."""
+    style()
+    runs = read_runs(STUDIES / study.name / "runs.csv")
+    figure = importlib.import_module(f"moaplus.report.pages.{study.name}").draw(study, runs)
+    save_figure(figure, study_figure(study.name))
     plt.close(figure)
 
 
@@ -59,7 +69,7 @@ def configurations(plan: Plan) -> dict[str, list[Run]]:
     """Runs of the paper's models by all but seed and objective, in the plan's order."""
     groups: dict[str, list[Run]] = {}
     for run in plan.default_runs.values():
-        if run.objective in COMPARED:
+        if run.objective in PAPER_MODELS:
             label = ", ".join([run.selection.name, f"M = {run.experts}", *plan.how(run)])
             groups.setdefault(label, []).append(run)
     return groups

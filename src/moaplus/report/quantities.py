@@ -30,6 +30,8 @@ QUANTITIES = {
         Quantity("nmi_geometric", "NMI, geometric mean", 3),
         Quantity("nmi_min", "NMI, smaller entropy", 3),
         Quantity("nmi_max", "NMI, larger entropy", 3),
+        Quantity("nmi_by_error", "NMI by error", 3),
+        Quantity("least_error", "least loss", 4),
         Quantity("acc", "ACC", 3, in_studies=True),
         Quantity("ari", "ARI", 3, in_studies=True),
         Quantity("mixture_error", "mixed loss", 4, in_studies=True),

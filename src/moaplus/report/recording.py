@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import pandas as pd
 
-from moaplus.plan.records import Record
+from moaplus.plan.records import Record, records_of
 from moaplus.plan.runs import Run
 from moaplus.provenance.origin import origin_of
 from moaplus.provenance.recorded import is_recorded, load_record, save_record
@@ -48,6 +48,19 @@ def write_record(record: Record) -> None:
         UserError: if a file of a run is missing or damaged, or the record cannot be written.
     """
     save_record(record, [_entry(run) for run in record.runs])
+
+
+def recorded_runs(runs: Iterable[Run]) -> pd.DataFrame | None:
+    """Rows of runs.csv of some runs, if the records of all are there, whole and of their settings.
+
+    Raises:
+        UserError: if a record changes meanwhile.
+    """
+    records = records_of(runs)
+    if not records or not all(map(is_recorded, records)):
+        return None
+    rows = pd.DataFrame([row for record in records for row in record_rows(record)])
+    return rows.fillna({"architecture": "", "variant": ""})
 
 
 def record_rows(record: Record) -> list[dict]:

@@ -14,6 +14,7 @@ from moaplus.report.cells import (
     code,
     common_query,
     difference_text,
+    improvement,
     lines_of,
     markdown,
     paired_difference,
@@ -25,7 +26,7 @@ from moaplus.report.quantities import QUANTITIES
 from moaplus.report.titles import METHODS
 
 SHOWN = [column for column, quantity in QUANTITIES.items() if quantity.in_studies]
-COMPARED = ("nmi", "mixture_error")
+DIFFERENCES = ("nmi", "mixture_error")
 TEST = "NMI, test"
 
 
@@ -79,10 +80,13 @@ def _comparisons(lines: list[Line], train: pd.DataFrame) -> list[dict]:
         if plus is None or line == plus:
             continue
         row = {"M": line.experts, "experts": line.architecture, "other": METHODS[line.method]}
-        for column in COMPARED:
+        for column in DIFFERENCES:
             difference = paired_difference(train.query(plus.query), train.query(line.query), column)
             heading = QUANTITIES[column].heading
             row[heading] = difference_text(difference, column)
             row[f"MoA+'s {heading} is"] = f"**{direction(difference)}**"
+            row[f"probability of improvement, {heading}"] = improvement(
+                train.query(plus.query), train.query(line.query), column
+            )
         table.append(row | {ROWS: f"{code(plus.query)} minus {code(line.query)}"})
     return table

@@ -1,39 +1,54 @@
 """table.md and metrics.json of a report, from its runs.csv."""
 
+import importlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from moaplus.plan.results import RESULTS, Report
-from moaplus.report.paper_section import paper_sections
+from moaplus.plan.results import PAGES, RESULTS, Report
+from moaplus.plan.studies import Plan, Study
+from moaplus.report.paper_section import asks_the_paper, paper_sections
 from moaplus.report.rows import read_runs
 from moaplus.report.study_section import study_sections
 from moaplus.storage.files import save_text
 from moaplus.storage.frames import load_frame
 
 INTRODUCTION = """\
-Every cell is a mean over seeds with a 95 % bootstrap interval. NMI (arithmetic mean) compares the
-gate's argmax with the labels, which training never sees; its ceiling is the most that so many
-clusters can reach. Loss is the mean squared error per pixel, grey values in [0, 1], of the mixed
-reconstruction Σ p x̂ (*mixed*) or of the expert with the largest concentration (*routed*): the
-paper does not say which it means. Clusters are scored on the training images, as is the custom in
-clustering, and on the test images of the same classes."""
+Every cell is a mean over seeds with a 95 % interval (beta bootstrap-t; none of fewer than five
+seeds). NMI (arithmetic mean) compares the gate's argmax with the labels, which training never sees;
+its ceiling is the most that so many clusters can reach. Loss is the mean squared error per pixel,
+grey values in [0, 1], of the mixed reconstruction Σ p x̂ (*mixed*) or of the expert with the
+largest concentration (*routed*): the paper does not say which it means. Clusters are scored on the
+training images, as is the custom in clustering, and on the test images of the same classes.
+*Probability of improvement* is the chance that a run of MoA+ is better than one of the other."""
 
 
-def write_table(report: Report) -> None:
-    """Write the table and the metrics of a report."""
+def write_table(report: Report, plan: Plan) -> None:
+    """Write the table and the metrics of a report.
+
+    Args:
+        report: which.
+        plan: what params.yaml asks for, with the longer studies that may stand beside the paper's.
+    """
     runs = read_runs(report.runs_table)
     default = report.folder == RESULTS
     heading = "Does MoA+ do what the paper claims?" if default else report.folder.name
     parts = [f"# {heading}", INTRODUCTION, *_missing(report)]
     for study in report.studies:
-        sections = paper_sections if study.name == "paper" else study_sections
-        parts += sections(study, runs)
+        parts += _sections(study, runs, plan)
     parts += _what_was_run(report, runs)
     save_text(report.table, "\n\n".join(parts) + "\n")
     save_text(report.metrics, json.dumps(metrics(runs), indent=2) + "\n")
+
+
+def _sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
+    """A study's own page, if there is one; the paper's table, if it asks for that; or any other."""
+    if study.name in PAGES:
+        page = importlib.import_module(f"moaplus.report.pages.{study.name}")
+        return page.sections(study, runs, plan)
+    return (paper_sections if asks_the_paper(study) else study_sections)(study, runs)
 
 
 def _missing(report: Report) -> list[str]:

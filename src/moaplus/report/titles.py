@@ -10,5 +10,6 @@ METHODS = {
     "moa_plus_frobenius": "MoA+, Frobenius bound",
     "kmeans": "k-means",
     "pca_gmm": "PCA (50) + Gaussian mixture",
+    "umap_gmm": "UMAP (10) + Gaussian mixture",
     "ae_kmeans": "one autoencoder + k-means",
 }

@@ -6,8 +6,9 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from moaplus.data.images import load_labels
+from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.studies import Plan
-from moaplus.report.drawing import COMPARED, configurations
+from moaplus.report.drawing import configurations
 from moaplus.report.titles import METHODS
 from moaplus.runs.evaluated import load_concentrations
 
@@ -16,11 +17,11 @@ def draw(plan: Plan) -> Figure:
     """Share of each class's training images in each cluster, first seed."""
     groups = configurations(plan)
     figure, axes = plt.subplots(
-        len(groups), len(COMPARED), squeeze=False, layout="constrained",
-        figsize=(4.2 * len(COMPARED), 2.4 * len(groups)),
+        len(groups), len(PAPER_MODELS), squeeze=False, layout="constrained",
+        figsize=(4.2 * len(PAPER_MODELS), 2.4 * len(groups)),
     )  # fmt: skip
     for row, (configuration, runs) in zip(axes, groups.items(), strict=True):
-        for objective, axis in zip(COMPARED, row, strict=True):
+        for objective, axis in zip(PAPER_MODELS, row, strict=True):
             run = next((run for run in runs if run.objective == objective), None)
             if run is None:
                 axis.set_axis_off()

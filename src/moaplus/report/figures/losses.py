@@ -8,6 +8,7 @@ from moaplus.plan.studies import Plan
 from moaplus.report.drawing import configurations
 from moaplus.report.rows import read_history
 from moaplus.report.titles import METHODS
+from moaplus.theory.intervals import estimate
 
 
 def draw(plan: Plan) -> Figure:
@@ -23,7 +24,12 @@ def draw(plan: Plan) -> Figure:
     frame["loss"] = frame["loss"].map({"mixture_error": "mixed", "routed_error": "routed"})
     grid = sns.relplot(
         frame, x="epoch", y="error per pixel", hue="method", style="loss", col="configuration",
-        col_wrap=3, kind="line", height=2.4, aspect=1.2, seed=0,
+        col_wrap=3, kind="line", height=2.4, aspect=1.2, errorbar=_interval,
     )  # fmt: skip
     grid.set(yscale="log").set_titles("{col_name}", size=7)
     return grid.figure
+
+
+def _interval(values: pd.Series) -> tuple[float, float]:
+    over_seeds = estimate(values)
+    return over_seeds.low, over_seeds.high

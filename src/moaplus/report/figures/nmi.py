@@ -4,10 +4,10 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.references import REFERENCE_METHODS
 from moaplus.plan.results import RESULTS
 from moaplus.plan.studies import Plan
-from moaplus.report.drawing import COMPARED
 from moaplus.report.rows import images_in_words, read_runs
 from moaplus.report.titles import METHODS
 
@@ -16,7 +16,7 @@ def draw(plan: Plan) -> Figure:
     """NMI per seed on the training images, with its ceiling."""
     runs = read_runs(RESULTS / "runs.csv")
     runs = runs[
-        (runs["split"] == "train") & runs["method"].isin([*COMPARED, *REFERENCE_METHODS])
+        (runs["split"] == "train") & runs["method"].isin([*PAPER_MODELS, *REFERENCE_METHODS])
     ].assign(
         method=lambda frame: frame["method"].map(METHODS),
         configuration=lambda frame: (

@@ -4,13 +4,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.studies import Plan
-from moaplus.report.drawing import COMPARED, draw_reconstructions, first_seeds
+from moaplus.report.drawing import draw_reconstructions, first_seeds
 
 
 def draw(plan: Plan) -> Figure:
     """Originals, and their reconstructions by MoA and MoA+: mixed, and by each expert (M = 2)."""
-    pairs = [r for r in plan.default_runs.values() if r.experts == 2 and r.objective in COMPARED]
+    pairs = [
+        r for r in plan.default_runs.values() if r.experts == 2 and r.objective in PAPER_MODELS
+    ]
     selections = dict.fromkeys(run.selection for run in pairs)
     figure = plt.figure(figsize=(9, 6.2 * len(selections)), layout="constrained")
     for part, selection in zip(

@@ -3,12 +3,18 @@
 import pandas as pd
 
 from moaplus.plan.multiverse import Protocol
+from moaplus.plan.studies import Plan, Study
+from moaplus.report.cells import markdown
 from moaplus.report.claims import PAPER_FIGURES
 from moaplus.report.multiverse.readings import USUAL, distance, name, outcomes
+from moaplus.report.paper_section import count_seeds, verdict_lines
 from moaplus.report.quantities import QUANTITIES
+from moaplus.report.recording import recorded_runs
 from moaplus.report.titles import METHODS
 
 SHOWN = 10
+RETRAINED = 3
+FRESH = 5000  # seeds from here on are in no other study
 
 
 def nearest(protocols: tuple[Protocol, ...], runs: pd.DataFrame) -> list[Protocol]:
@@ -37,6 +43,30 @@ def nearest_table(protocols: tuple[Protocol, ...], runs: pd.DataFrame) -> list[d
             | {headings[column]: f"{row[column]:.{_digits(column)}f}" for column in headings}
         )
     return table
+
+
+def fresh_study(plan: Plan, protocol: Protocol) -> Study | None:
+    """The study that trains a protocol with seeds that had no part in the search for it."""
+    for study in plan.studies.values():
+        run = study.runs[0]
+        if run.seed >= FRESH and run.place == protocol.runs[0].place:
+            return study
+    return None
+
+
+def fresh_seeds(plan: Plan, protocols: tuple[Protocol, ...], runs: pd.DataFrame) -> list[str]:
+    """The paper's claims under the nearest protocols, by seeds that had no part in the search."""
+    parts = []
+    for protocol in nearest(protocols, runs)[:RETRAINED]:
+        study = fresh_study(plan, protocol)
+        again = recorded_runs(study.runs) if study else None
+        parts.append(f"Protocol {protocol.number}, `{protocol.runs[0].place.as_posix()}`:")
+        if again is None:
+            parts[-1] += " not trained with fresh seeds yet."
+        else:
+            parts[-1] += f" {count_seeds(study)} fresh seeds (study `{study.name}`)."
+            parts.append(markdown(verdict_lines(study, again)))
+    return parts
 
 
 def _digits(column: str) -> int:

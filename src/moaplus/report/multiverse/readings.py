@@ -5,13 +5,14 @@ from itertools import product
 
 import pandas as pd
 
-from moaplus.plan.multiverse import COMPARED, Protocol
+from moaplus.plan.choices import PAPER_MODELS
+from moaplus.plan.multiverse import Protocol
 from moaplus.plan.runs import SPLITS
 from moaplus.report.claims import PAPER_COMPARISONS, PAPER_FIGURES, PaperFigure
 from moaplus.theory.scores import NMI_MEANS
 
-LOSSES = ("mixed", "routed", "objective")
-CLUSTERS = ("gate", "error")
+LOSS_READINGS = ("mixed", "routed", "objective")
+CLUSTER_READINGS = ("gate", "error")
 # The paper's own differences between the two methods: the units of `distance`.
 CONTRASTS = {
     quantity: abs(first.value - second.value)
@@ -47,7 +48,9 @@ class Reading:
         }
 
 
-READINGS = [Reading(*options) for options in product(LOSSES, NMI_MEANS, CLUSTERS, SPLITS)]
+READINGS = [
+    Reading(*options) for options in product(LOSS_READINGS, NMI_MEANS, CLUSTER_READINGS, SPLITS)
+]
 USUAL = READINGS[0]
 
 
@@ -68,7 +71,7 @@ def outcomes(protocols: tuple[Protocol, ...], runs: pd.DataFrame, reading: Readi
                 for run in (protocol.runs[position] for protocol in protocols)
             ]
             for quantity, column in reading.columns.items()
-            for position, method in enumerate(COMPARED)
+            for position, method in enumerate(PAPER_MODELS)
         },
         index=[protocol.number for protocol in protocols],
         dtype=float,

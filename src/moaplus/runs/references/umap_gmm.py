@@ -10,7 +10,7 @@ def embed(images, seed, settings):
     try:
         from umap import UMAP
     except ModuleNotFoundError as error:
-        raise UserError("umap_gmm: needs umap-learn; pip install -e '.[umap]'") from error
+        raise UserError("umap_gmm: needs umap-learn; run `make umap`") from error
     settings = {"n_components": 10, "n_neighbors": 30, "min_dist": 0.0}
     return UMAP(**settings, random_state=seed, n_jobs=1).fit(images).transform
 

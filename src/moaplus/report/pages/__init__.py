@@ -1,0 +1,1 @@
+"""Pages of their own for some studies: a file for each, by the study's name."""

@@ -1,0 +1,73 @@
+"""All pairs of classes: MoA+ beside methods that need no mixture."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from moaplus.plan.runs import N_CLASSES
+from moaplus.plan.studies import Plan, Study
+from moaplus.report.cells import markdown, share
+from moaplus.report.titles import METHODS
+
+OURS = "moa_plus"
+DIGITS = 3
+
+
+def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
+    """On how many pairs MoA+ wins, and NMI on each."""
+    means = nmi_of_pairs(study, runs)
+    won = [
+        {
+            "MoA+ against": METHODS[other],
+            "pairs won": share(means[OURS] > means[other]),
+            "median NMI, MoA+": f"{means[OURS].median():.{DIGITS}f}",
+            "median NMI, the other": f"{means[other].median():.{DIGITS}f}",
+        }
+        for other in means
+        if other != OURS
+    ]
+    each = [
+        {"pair": f"{first}, {second}"}
+        | {METHODS[method]: f"{value:.{DIGITS}f}" for method, value in row.items()}
+        for (first, second), row in means.iterrows()
+    ]
+    seeds = runs["seed"].nunique()
+    return [
+        f"## All {len(means)} pairs",
+        f"NMI on the training images, M = 2, means over {seeds} seeds. A pair is won if the mean "
+        "is larger. Shares have Wilson's 95 % interval.",
+        markdown(won),
+        f"![NMI of every pair, by method; MoA+ against k-means]({study.name}.png)",
+        markdown(each),
+    ]
+
+
+def nmi_of_pairs(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
+    """Mean NMI over seeds: a row for each pair of classes, a column for each method."""
+    classes = {run.selection.name: run.selection.classes for run in study.runs}
+    train = runs[runs["split"] == "train"]
+    means = train.pivot_table("nmi", "selection", "method", sort=False)
+    means.index = pd.MultiIndex.from_tuples([classes[name] for name in means.index])
+    return means.sort_index()
+
+
+def draw(study: Study, runs: pd.DataFrame) -> Figure:
+    """NMI of every pair: a heat map for each method, and MoA+ against k-means."""
+    means = nmi_of_pairs(study, runs)
+    figure, axes = plt.subplots(
+        1, len(means.columns) + 1, layout="constrained", figsize=(3 * (len(means.columns) + 1), 3)
+    )
+    digits = range(N_CLASSES)
+    for axis, method in zip(axes, means, strict=False):
+        square = means[method].unstack().reindex(index=digits, columns=digits)
+        sns.heatmap(
+            square.fillna(square.T), vmin=0, vmax=1, square=True, cmap="viridis", ax=axis,
+            cbar=axis is axes[-2],
+        )  # fmt: skip
+        axis.set(title=METHODS[method], xlabel="", ylabel="")
+    last = axes[-1]
+    last.plot([0, 1], [0, 1], color="0.6", lw=0.8)
+    last.scatter(means["kmeans"], means[OURS], s=10)
+    last.set(xlabel=f"NMI, {METHODS['kmeans']}", ylabel=f"NMI, {METHODS[OURS]}", aspect="equal")
+    return figure

@@ -1,0 +1,136 @@
+"""Each method at its own learning rate: the rule is in docs/studies.md."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from moaplus.plan.choices import PAPER_MODELS
+from moaplus.plan.runs import Run, Selection
+from moaplus.plan.studies import Plan, Study
+from moaplus.report.cells import cells, images_in_short, markdown
+from moaplus.report.paper_section import rule, verdict_lines
+from moaplus.report.titles import METHODS
+from moaplus.theory.intervals import estimate
+
+CHOOSING = 100  # seeds from here on choose, those below score
+
+
+def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
+    """The choice, what comes of it beside one rate for both, and the paper's claims under it."""
+    found = with_rates(study, runs)
+    own = own_rates(found)
+    common = plan.settings.training.learning_rate
+    chosen = [run for run in study.runs if _is_scored(run, own)]
+    return [
+        "## Each method at its own learning rate",
+        f"The rate of a method is that with the least mean of its own objective over the seeds "
+        f"from {CHOOSING} on; labels choose nothing. What each rate gives its objective:",
+        markdown(_choice(found, own)),
+        *_at_the_edge(found, own),
+        f"Both methods at {common:g}, the rate of all other tables, and each at its own; seeds "
+        f"below {CHOOSING}, training images:",
+        markdown(_beside_the_common(study, found, own, common)),
+        "The paper's claims, each method at its own rate:",
+        markdown(verdict_lines(Study(study.name, tuple(chosen), ()), runs)),
+        *rule(),
+    ]
+
+
+def with_rates(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the training images, with the learning rate and the selection of their run."""
+    rates = {run.folder.as_posix(): run.training.learning_rate for run in study.runs}
+    train = runs[runs["split"] == "train"]
+    return train.assign(rate=train["folder"].map(rates))
+
+
+def own_rates(found: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Selection and method -> the rate of least objective; one that ever diverges is none."""
+    means = _objectives(found)
+    return {key: float(row.idxmin()) for key, row in means.iterrows()}
+
+
+def _objectives(found: pd.DataFrame) -> pd.DataFrame:
+    """Mean objective by selection and method (rows) and rate: infinite where a seed is missing."""
+    choosing = found[found["seed"] >= CHOOSING]
+    wanted = choosing["seed"].nunique()
+    groups = choosing.groupby(["selection", "method", "rate"], sort=False)["objective"]
+    means = groups.mean().where(groups.count() == wanted, np.inf)
+    return means.unstack("rate").fillna(np.inf).sort_index(axis=1)
+
+
+def _is_scored(run: Run, own: dict[tuple[str, str], float]) -> bool:
+    rate = own[run.selection.name, run.objective]
+    return run.seed < CHOOSING and run.training.learning_rate == rate
+
+
+def _choice(found: pd.DataFrame, own: dict[tuple[str, str], float]) -> list[dict]:
+    table = []
+    for (selection, method), row in _objectives(found).iterrows():
+        marks = {rate: "**" if rate == own[selection, method] else "" for rate in row.index}
+        table.append(
+            {"images": f"`{selection}`", "method": METHODS[method]}
+            | {f"{rate:g}": f"{marks[rate]}{value:.5f}{marks[rate]}" for rate, value in row.items()}
+        )
+    return table
+
+
+def _at_the_edge(found: pd.DataFrame, own: dict[tuple[str, str], float]) -> list[str]:
+    ends = {found["rate"].min(), found["rate"].max()}
+    lines = [f"{METHODS[m]} on `{s}`: {r:g}" for (s, m), r in own.items() if r in ends]
+    if not lines:
+        return ["Every rate that is chosen lies inside of the grid."]
+    return ["**At an end of the grid, so perhaps not the best**: " + "; ".join(lines) + "."]
+
+
+def _beside_the_common(
+    study: Study, found: pd.DataFrame, own: dict[tuple[str, str], float], common: float
+) -> list[dict]:
+    scored = found[found["seed"] < CHOOSING]
+    selections: dict[str, Selection] = {run.selection.name: run.selection for run in study.runs}
+    table = []
+    for (selection, method), rate in own.items():
+        for name, each in (("one for both", common), ("its own", rate)):
+            rows = scored[
+                (scored["selection"] == selection)
+                & (scored["method"] == method)
+                & (scored["rate"] == each)
+            ]
+            table.append(
+                {"images": images_in_short(selections[selection]), "method": METHODS[method]}
+                | {"rate": f"{name}: {each:g}"}
+                | cells(rows, ("nmi", "mixture_error", "routed_error"))
+                | {"seeds": len(rows)}
+            )
+    return table
+
+
+def draw(study: Study, runs: pd.DataFrame) -> Figure:
+    """Objective, NMI and loss by learning rate, with 95 % intervals; dots: the rate chosen."""
+    found = with_rates(study, runs)
+    own, panels = own_rates(found), ("objective", "nmi", "mixture_error")
+    selections = found["selection"].unique()
+    figure, axes = plt.subplots(
+        len(selections), len(panels), squeeze=False, layout="constrained",
+        figsize=(9, 2.6 * len(selections)),
+    )  # fmt: skip
+    for row, selection in zip(axes, selections, strict=True):
+        for axis, column in zip(row, panels, strict=True):
+            part = found[found["selection"] == selection]
+            seeds = part["seed"] >= CHOOSING if column == "objective" else part["seed"] < CHOOSING
+            for colour, method in zip(("C0", "C1"), PAPER_MODELS, strict=True):
+                lines = part[seeds & (part["method"] == method)].groupby("rate")[column]
+                means = pd.DataFrame({rate: vars(estimate(v)) for rate, v in lines}).T
+                axis.plot(means.index, means["mean"], color=colour, label=METHODS[method])
+                axis.fill_between(
+                    means.index, means["low"], means["high"], color=colour, alpha=0.2, lw=0
+                )
+                rate = own[selection, method]
+                axis.plot(rate, means["mean"][rate], "o", color=colour)
+            axis.set(xscale="log", xlabel="learning rate", title=f"{selection}: {column}")
+            if column != "nmi":
+                axis.set_yscale("log")
+    axes[0, 0].legend()
+    sns.despine(figure)
+    return figure

@@ -1,0 +1,75 @@
+"""Intervals of means against other formulas, and by how often they hold the mean."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from moaplus.theory.intervals import (
+    MINIMUM_SEEDS,
+    beta_bootstrap_t,
+    coverage,
+    estimate,
+    percentile_bootstrap,
+    probability_of_improvement,
+    student_t,
+)
+
+VALUES = st.lists(st.floats(-100, 100), min_size=MINIMUM_SEEDS, max_size=20)
+
+
+def test_beta_bootstrap_t_is_a_bootstrap_t_with_dirichlet_like_weights():
+    values = np.array([0.9, 0.83, 0.55, 0.95, 0.7, 0.88])
+    rng = np.random.default_rng(7)
+    ratios = []
+    for _ in range(20_000):
+        w = rng.beta(0.5, 1.5, len(values))
+        mean = np.average(values, weights=w)
+        ratios.append((mean - values.mean()) / np.sqrt(np.average((values - mean) ** 2, weights=w)))
+    low, high = np.quantile(ratios, [0.025, 0.975])
+    expected = np.array([values.mean() - high * values.std(), values.mean() - low * values.std()])
+    assert beta_bootstrap_t(values) == pytest.approx(expected, abs=0.08 * np.ptp(expected))
+
+
+@given(VALUES, st.floats(0.01, 100), st.floats(-100, 100))
+def test_intervals_move_and_scale_with_the_values(values, factor, shift):
+    values = np.array(values)
+    for interval in (beta_bootstrap_t, student_t, percentile_bootstrap):
+        moved = np.array(interval(values)) * factor + shift
+        assert interval(values * factor + shift) == pytest.approx(moved, rel=1e-6, abs=1e-6)
+
+
+def test_few_values_have_no_interval_and_equal_ones_no_width():
+    few = estimate([0.3, 0.4])
+    assert np.isnan(few.low)
+    assert few.format(3) == "0.350"
+    assert estimate([0.3] * 5).format(3) == "0.300 [0.300, 0.300]"
+
+
+def test_student_t_is_that_of_scipy():
+    values = np.array([1.0, 2.0, 4.0, 7.0, 7.5])
+    expected = stats.t.interval(0.95, 4, values.mean(), stats.sem(values))
+    assert student_t(values) == pytest.approx(expected)
+
+
+def test_percentile_bootstrap_is_that_of_scipy():
+    values = np.array([1.0, 2.0, 4.0, 7.0, 7.5])
+    found = stats.bootstrap((values,), np.mean, method="percentile", rng=1).confidence_interval
+    assert percentile_bootstrap(values) == pytest.approx((found.low, found.high), abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("interval", "low", "high"),
+    [(percentile_bootstrap, 0.80, 0.87), (student_t, 0.93, 0.97), (beta_bootstrap_t, 0.92, 0.97)],
+)
+def test_coverage_of_five_normal_values(interval, low, high):
+    pool = np.random.default_rng(0).normal(size=5000)
+    assert low < coverage(interval, pool, 5, samples=2000) < high
+
+
+def test_probability_of_improvement_is_that_of_mann_and_whitney():
+    rng = np.random.default_rng(0)
+    ours, theirs = rng.integers(0, 5, 12), rng.integers(0, 4, 9)
+    u = stats.mannwhitneyu(ours, theirs).statistic
+    assert probability_of_improvement(ours, theirs) == pytest.approx(u / (12 * 9))

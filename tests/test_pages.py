@@ -1,0 +1,166 @@
+"""Pages of the longer studies, end to end on a small budget, against plain counting."""
+
+import itertools
+import json
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from workspace import ROOT, call, change_params, make_workspace, planned_jobs
+
+from moaplus.plan.runs import SCRATCH
+from moaplus.plan.studies import Study, load
+from moaplus.report.pages import pairs
+from moaplus.report.pages.codes import crossing
+from moaplus.report.pages.rates import own_rates
+
+BOTH = ["moa", "moa_plus"]
+TWO = [{"classes": [0, 1], "images": 200}, {"classes": "all", "images": 200}]
+FIRST = TWO[:1]
+
+
+def study(selections: list, seeds: object, epochs: int, **more: object) -> dict:
+    """A study of seconds."""
+    common = {"selections": selections, "experts": [2], "objectives": BOTH, "seeds": seeds}
+    return common | {"train": {"epochs": epochs, "batch_size": 50}, "keep": "scores"} | more
+
+
+def longer(params: dict) -> None:
+    """The longer studies, made short."""
+    few = {"first": 0, "count": 5}
+    paper = study(TWO, few, 1)
+    del paper["keep"]
+    params["default"] = ["paper"]
+    params["studies"] = {
+        "paper": paper,
+        "long": study(TWO, few, 3),
+        "seeds": study(FIRST, {"first": 1000, "count": 7}, 1, references=[]),
+        "rates": study(
+            FIRST, [0, 1, 2, 3, 4, 100, 101], 1, vary={"learning_rate": [1e-3, 1e-2]}, references=[]
+        ),
+        "codes": study(FIRST, few, 3, vary={"latent": [2, 8]}, references=[]),
+    }
+
+
+@pytest.fixture(scope="session")
+def done(tmp_path_factory, mnist):
+    """A workspace in which all of them and the default study have run."""
+    folder = make_workspace(tmp_path_factory.mktemp("pages") / "workspace", mnist)
+    change_params(folder, longer)
+    places = [f"results/studies/{name}" for name in ("long", "seeds", "rates", "codes")]
+    files = [f"{place}/{name}" for place in places for name in ("table.md", "environment.json")]
+    quiet = ("snakemake", "--cores", "2", "--quiet", "all", "--")
+    call(folder, *quiet, *files)
+    call(folder, *quiet, "all")
+    return folder
+
+
+def page(folder, name: str) -> tuple[str, pd.DataFrame]:
+    """A study's table, and its rows of the training images."""
+    place = folder / "results" if name == "paper" else folder / "results/studies" / name
+    runs = pd.read_csv(place / "runs.csv").fillna({"variant": ""})
+    return (place / "table.md").read_text(encoding="utf-8"), runs[runs["split"] == "train"]
+
+
+def test_everything_is_up_to_date_and_recorded(done):
+    targets = [f"results/studies/{name}/environment.json" for name in ("rates", "codes")]
+    assert planned_jobs(done, "all", *targets) == {}
+    for name in ("rates", "codes"):
+        assert (done / f"results/studies/{name}/{name}.png").stat().st_size > 10_000
+
+
+def test_the_first_table_shows_both_budgets_side_by_side(done):
+    text, _ = page(done, "paper")
+    first = text.split("\n\n")[4].splitlines()
+    headings = [cell.strip() for cell in first[0].split("|")]
+    assert {"1 epochs", "verdict", "3 epochs", "verdict after 3 epochs"} <= set(headings)
+    assert len(first) == 2 + 2 * 9
+    _, later = page(done, "long")
+    for line in first[2:]:
+        cells = dict(zip(headings, (cell.strip() for cell in line.split("|")), strict=True))
+        if cells["claim"].startswith("NMI of MoA+"):
+            rows = later[(later["method"] == "moa_plus") & later["selection"].str.endswith("n200")]
+            all_ten = rows["selection"].str.contains("all") == cells["images"].startswith("all")
+            mean = rows.loc[all_ten, "nmi"].mean()
+            assert cells["3 epochs"].startswith(f"{mean:.3f} [")
+    assert "With 7 other seeds" in text
+
+
+def test_a_record_that_is_lost_takes_its_columns_with_it(done, tmp_path):
+    folder = shutil.copytree(done, tmp_path / "workspace", symlinks=True)
+    next((folder / "results/records").glob("**/cae-epochs=3*/**/seed0.json")).unlink()
+    call(folder, "moaplus", "table")
+    text = (folder / "results/table.md").read_text(encoding="utf-8")
+    assert "3 epochs" not in text
+    assert "has not been run under these settings" in text
+
+
+def test_each_method_gets_the_rate_that_its_own_objective_chooses(done):
+    text, runs = page(done, "rates")
+    choosing = runs[runs["seed"] >= 100]
+    for method, title in (("moa", "Standard MoA"), ("moa_plus", "MoA+")):
+        rows = choosing[choosing["method"] == method]
+        means = rows.groupby("variant")["objective"].mean()
+        rate = re.search("learning_rate=([0-9.]+)", means.idxmin())[1]
+        (line,) = re.findall(rf"\| {re.escape(title)} +\| its own: ([0-9.e-]+)", text)
+        assert float(line) == float(rate)
+    assert "At an end of the grid" in text
+
+
+def test_a_rate_at_which_a_training_diverged_is_not_chosen():
+    rows = [
+        {"selection": "s", "method": "moa", "rate": rate, "seed": seed, "objective": value}
+        for rate, seed, value in [
+            (0.1, 100, 1.0), (0.1, 101, 1.0), (0.2, 100, 0.5), (0.4, 100, 2.0), (0.4, 101, 0.1),
+            (0.1, 0, 9.0), (0.4, 0, 0.0),
+        ]
+    ]  # fmt: skip
+    assert own_rates(pd.DataFrame(rows)) == {("s", "moa"): 0.1}
+
+
+@pytest.mark.parametrize(
+    ("means", "first"),
+    [([1, -1, -1], 2), ([-1, -1, -1], 1), ([-1, 1, -1], 3), ([1, 1, 1], "never")],
+)
+def test_the_epoch_from_which_a_loss_stays_below(means, first):
+    noise = np.linspace(-0.1, 0.1, 5)
+    change = pd.DataFrame([mean + noise for mean in means], index=[1, 2, 3])
+    line = crossing(8, change)
+    assert line["MoA+'s loss stays below from epoch"] == first
+    assert line["MoA+'s loss is then"] == ("lower" if means[-1] < 0 else "higher")
+
+
+def test_losses_along_training_are_those_of_the_records(done):
+    text, runs = page(done, "codes")
+    assert len(runs) == 2 * 2 * 5
+    assert len(re.findall(r"^\| [123] +\| -?0\.\d{4} \[", text, re.M)) == 3
+    for latent in (2, 8):
+        losses = {"moa": [], "moa_plus": []}
+        for path in (done / "results/records").glob(f"**/cae-latent={latent}-*/**/seed*.json"):
+            for entry in json.loads(path.read_text(encoding="utf-8"))["runs"]:
+                losses[entry["settings"]["objective"]].append(entry["curves"]["mixture_error"][1])
+        difference = np.mean(losses["moa_plus"]) - np.mean(losses["moa"])
+        assert re.search(rf"^\| 2 +\|.* {difference:.4f} \[", text, re.M)
+
+
+def test_won_pairs_are_counted_against_each_method():
+    plan = load(ROOT / "params.yaml")
+    full: Study = plan.studies["pairs"]
+    assert {run.home for run in full.runs} == {SCRATCH}
+    rng = np.random.default_rng(0)
+    methods = ("moa_plus", "kmeans", "pca_gmm", "ae_kmeans")
+    rows = [
+        {"selection": f"mnist-{a}+{b}", "method": method, "seed": seed, "split": "train"}
+        | {"nmi": rng.random()}
+        for (a, b), method, seed in itertools.product(
+            itertools.combinations(range(10), 2), methods, range(3)
+        )
+    ]
+    runs = pd.DataFrame(rows)
+    text = "\n".join(pairs.sections(full, runs, plan))
+    means = runs.groupby(["method", "selection"])["nmi"].mean()
+    won = (means["moa_plus"] > means["kmeans"]).sum()
+    assert f"{won} of 45: {won / 45:.2f} [" in text
+    assert len(pairs.draw(full, runs).axes) >= 5
