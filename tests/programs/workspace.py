@@ -39,6 +39,7 @@ def make_workspace(folder: Path, raw: Path | None) -> Path:
     for name in ("Snakefile", "dvc.yaml", "environment.yml", "params.yaml"):
         shutil.copy(ROOT / name, folder / name)
     change_params(folder, _smoke)
+    (folder / "results" / "records").mkdir(parents=True)
     if raw is not None:
         (folder / "data").mkdir()
         (folder / "data" / "raw").symlink_to(raw)

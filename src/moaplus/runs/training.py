@@ -16,7 +16,7 @@ from moaplus.data.images import load_images
 from moaplus.mixture.fit import Objective, State, fit, start
 from moaplus.mixture.history import NotFiniteError, history_text
 from moaplus.mixture.networks import MixtureOfAutoencoders
-from moaplus.plan.runs import Run
+from moaplus.plan.runs import Run, Training
 from moaplus.provenance.machine import processor
 from moaplus.provenance.origin import history_digest, is_trained, origin_of
 from moaplus.runs.checkpoints import Checkpoint
@@ -77,6 +77,11 @@ def objective_of(run: Run) -> Objective:
     return functools.partial(chosen("objectives", run.objective), **run.constants)
 
 
+def budget(training: Training) -> dict:
+    """The arguments of `fit` that say how to train: the schedule by its function."""
+    return asdict(training) | {"schedule": chosen("schedules", training.schedule)}
+
+
 def chosen(folder: str, name: str) -> Callable:
     """The function of a file of `mixture`, which has the file's name."""
     return getattr(importlib.import_module(f"moaplus.mixture.{folder}.{name}"), name)
@@ -99,8 +104,7 @@ def _fit(run: Run, state: State, images: Tensor, checkpoint_every: int | None) -
         progress.write(_log_line(state.rows[-1], epochs), file=sys.stderr)
         progress.update()
 
-    settings = asdict(run.training) | {"schedule": chosen("schedules", run.training.schedule)}
-    fit(state, images, objective_of(run), **settings, after_epoch=after_epoch)
+    fit(state, images, objective_of(run), **budget(run.training), after_epoch=after_epoch)
     progress.close()
 
 

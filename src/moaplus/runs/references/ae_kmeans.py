@@ -1,9 +1,6 @@
 """k-means on the codes of one autoencoder: an expert of ours, trained alone at MoA's budget."""
 
-from dataclasses import asdict
-
 import torch
-from sklearn.cluster import KMeans
 
 from moaplus.mixture.fit import fit, start
 from moaplus.mixture.history import NotFiniteError
@@ -11,7 +8,8 @@ from moaplus.mixture.layers import SIDE
 from moaplus.mixture.networks import MixtureOfAutoencoders
 from moaplus.mixture.objectives.moa import moa
 from moaplus.runs.model import LESS, prepare_device
-from moaplus.runs.training import chosen
+from moaplus.runs.references.kmeans import clusterer as clusterer
+from moaplus.runs.training import budget
 from moaplus.storage.files import UserError
 
 
@@ -21,10 +19,9 @@ def embed(images, seed, settings):
     torch.manual_seed(seed)
     network, training = settings.network, settings.training
     mixture = MixtureOfAutoencoders(1, "cae", network.channels, network.latent)
-    schedule = chosen("schedules", training.schedule)
-    state, how = start(mixture, seed), asdict(training) | {"schedule": schedule}
+    state = start(mixture, seed)
     try:
-        fit(state, _squares(images), moa, **how)
+        fit(state, _squares(images), moa, **budget(training))
     except NotFiniteError as error:
         raise UserError(f"ae_kmeans, seed {seed}: {error}; {LESS}") from error
 
@@ -37,8 +34,3 @@ def embed(images, seed, settings):
 
 def _squares(images):
     return torch.from_numpy(images).view(-1, SIDE, SIDE)
-
-
-def clusterer(clusters, seed):
-    """From one start, as each run of ours has one."""
-    return KMeans(clusters, n_init=1, random_state=seed)

@@ -1,7 +1,6 @@
 """A Gaussian mixture on UMAP's embedding (McInnes et al. 2018)."""
 
-from sklearn.mixture import GaussianMixture
-
+from moaplus.runs.references.pca_gmm import clusterer as clusterer
 from moaplus.storage.files import UserError
 
 
@@ -13,8 +12,3 @@ def embed(images, seed, settings):
         raise UserError("umap_gmm: needs umap-learn; run `make umap`") from error
     settings = {"n_components": 10, "n_neighbors": 30, "min_dist": 0.0}
     return UMAP(**settings, random_state=seed, n_jobs=1).fit(images).transform
-
-
-def clusterer(clusters, seed):
-    """A mixture with full covariances."""
-    return GaussianMixture(clusters, random_state=seed)

@@ -1,0 +1,71 @@
+"""The ledger of claims: it says what the tables say, and the README says what it says."""
+
+import re
+
+import pandas as pd
+from workspace import ROOT, read_yaml
+
+from moaplus.report.ledger_texts import AUDITED
+
+CLAIMS = pd.read_csv(ROOT / "results/claims.csv").fillna("")
+TABLE = (ROOT / "results/table.md").read_text(encoding="utf-8")
+AUDIT = pd.read_csv(ROOT / "results/audit.csv")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def table_rows(text: str) -> list[list[str]]:
+    """Cells of every line of the Markdown tables in some text, headings included."""
+    lines = re.findall(r"^\|(.+)\|$", text, re.M)
+    rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)] for line in lines]
+    return [row for row in rows if row[0].strip(":-")]
+
+
+def test_every_figure_and_comparison_is_there_in_both_readings_with_the_tables_verdict():
+    headings, *rows = table_rows(TABLE.split("### The rule")[0])
+    lines = [dict(zip(headings, row, strict=True)) for row in rows if len(row) == len(headings)]
+    ours = CLAIMS[CLAIMS["images"] != ""]
+    assert len(ours) == 2 * 9
+    for _, entry in ours.iterrows():
+        (line,) = (
+            line
+            for line in lines
+            if line["images"] == entry["images"] and f"({line['claim']})" in entry["claim"]
+        )
+        assert line["verdict"] == f"**{entry['verdict']}**"
+
+
+def test_the_mathematics_has_the_audits_verdicts():
+    audited = CLAIMS[CLAIMS["images"] == ""]
+    assert len(audited) == len(AUDITED)
+    for (_, entry), (_, _, start, _) in zip(audited.iterrows(), AUDITED, strict=True):
+        (row,) = (row for _, row in AUDIT.iterrows() if row["claim"].startswith(start))
+        number = int(entry["shown_by"].rpartition(", ")[2])
+        assert AUDIT.iloc[number - 1]["claim"] == row["claim"]
+        assert entry["verdict"] == row["verdict"]
+
+
+def test_the_page_and_the_table_are_one():
+    page = (ROOT / "results/claims.md").read_text(encoding="utf-8")
+    headings, *rows = table_rows(page)
+    assert len(rows) == len(CLAIMS)
+    for row, (_, entry) in zip(rows, CLAIMS.iterrows(), strict=True):
+        line = dict(zip(headings, row, strict=True))
+        assert line["claim"].replace("\\|", "|") == entry["claim"]
+        assert line["verdict"].strip("*").replace("\\|", "|") == entry["verdict"]
+    held = (CLAIMS["verdict"].str.startswith("holds")).sum()
+    assert f"Of {len(CLAIMS)} claims {held} hold" in page.replace("\n", " ")
+
+
+def test_the_readme_quotes_the_ledger():
+    section = README.split("## What the paper claims")[1].split("\n## ")[0]
+    _, *rows = table_rows(section)
+    quoted = 0
+    for claim, images, verdict, *_ in rows:
+        same = CLAIMS[(CLAIMS["claim"] == claim) & (CLAIMS["images"] == images)]
+        assert f"**{same['verdict'].item()}**" == verdict.replace("\\|", "|")
+        quoted += 1
+    assert quoted >= 10
+
+
+def test_the_default_studies_have_what_the_ledger_is_about():
+    assert "paper" in read_yaml(ROOT / "params.yaml")["default"]
