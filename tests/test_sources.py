@@ -85,7 +85,8 @@ def test_a_changed_bootstrap_makes_every_interval_anew(done):
     source = done / "src/moaplus/theory/intervals.py"
     text = source.read_text(encoding="utf-8")
     source.write_text(text.replace("RESAMPLES = 9999", "RESAMPLES = 999"), encoding="utf-8")
-    assert set(planned_jobs(done)) == {"table", "audit", "environment"}
+    steps = {"table", "figure", "probe", "audit", "claims", "environment"}
+    assert set(planned_jobs(done)) == steps
 
 
 def test_a_changed_objective_trains_its_runs_alone(done):
