@@ -81,7 +81,8 @@ class Outcome:
         """Seeds that would decide what is open."""
         if not self.verdict.startswith(OPEN):
             return ABSENT
-        return f"{seeds_to_decide(self.limits, self.measured) or 'unknown':,}"
+        seeds = seeds_to_decide(self.limits, self.measured)
+        return f"{seeds:,}" if seeds else "unknown"
 
 
 def asks_the_paper(study: Study) -> bool:
