@@ -64,7 +64,7 @@ rule claims:
     input:
         REPORT.runs_table,
         results.AUDIT_TABLE,
-        recorded_studies("long"),
+        recorded_studies("long", "seeds"),
         recorded(run for protocol in PLAN.protocols for run in protocol.runs),
         step_sources("claims"),
     output:

@@ -74,7 +74,11 @@ def _verdict(sides: set[str]) -> str:
         return HOLDS
     if sides == {"lower"}:
         return FAILS
-    return OPEN if sides <= {OPEN} else "differs between M or images"
+    if sides <= {OPEN}:
+        return OPEN
+    return (
+        f"{HOLDS} or {OPEN}, by M and images" if "lower" not in sides else "differs by M and images"
+    )
 
 
 def nmi_ceilings(plan: Plan) -> list[Section]:

@@ -5,18 +5,19 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from moaplus.plan.results import AUDIT_TABLE, CLAIMS_PAGE, CLAIMS_TABLE, RESULTS
-from moaplus.plan.studies import Plan, Study
+from moaplus.plan.runs import Selection
+from moaplus.plan.studies import Plan
 from moaplus.report.cells import ABSENT, images_in_short, markdown, share
 from moaplus.report.claims import FAILS, HOLDS, OPEN
 from moaplus.report.ledger_texts import AUDITED, INTRODUCTION, MEASURED, SUMMARY
 from moaplus.report.multiverse.readings import USUAL, held, outcomes
-from moaplus.report.paper_section import PAPER, Outcome, outcomes_of
+from moaplus.report.paper_section import PAPER, outcomes_of
 from moaplus.report.recording import recorded_runs
 from moaplus.report.rows import read_runs
 from moaplus.storage.files import UserError, save_text
 from moaplus.storage.frames import load_frame, save_frame
 
-LONG = "long"
+LONG, SEEDS = "long", "seeds"  # studies of the same question: docs/studies.md
 NOT_RUN = "not run"
 
 
@@ -29,6 +30,7 @@ class Entry:
         slide: where it stands.
         images: of the run that tests it; nothing for mathematics.
         verdict: in the default protocol.
+        many_seeds: in the same protocol, by many more seeds.
         after_long: after the long training.
         protocols: of the multiverse, in how many it holds.
         shown_by: file, and row in it.
@@ -39,6 +41,7 @@ class Entry:
     slide: str
     images: str
     verdict: str
+    many_seeds: str
     after_long: str
     protocols: str
     shown_by: str
@@ -71,6 +74,7 @@ def _line(entry: Entry) -> dict:
         "slide": entry.slide,
         "images": entry.images,
         "verdict": f"**{entry.verdict}**",
+        "with many seeds": entry.many_seeds,
         "after long training": entry.after_long,
         "protocols in which it holds": entry.protocols,
         "shown by": entry.shown_by,
@@ -83,7 +87,7 @@ def _measured(plan: Plan) -> list[Entry]:
     if PAPER not in plan.default:
         return []
     runs, study = read_runs(RESULTS / "runs.csv"), plan.studies[PAPER]
-    later, shares = _long(plan), _shares(plan)
+    many, later, shares = _verdicts(plan, SEEDS), _verdicts(plan, LONG), _shares(plan)
     entries = []
     for selection in dict.fromkeys(run.selection for run in study.runs):
         for outcome in outcomes_of(study, runs, selection):
@@ -94,8 +98,9 @@ def _measured(plan: Plan) -> list[Entry]:
                     "Experimental Results",
                     images_in_short(selection),
                     outcome.verdict,
+                    many.get((selection, outcome.claim), NOT_RUN),
                     later.get((selection, outcome.claim), NOT_RUN),
-                    shares.get((selection.name, outcome.key), ABSENT if shares else NOT_RUN),
+                    shares.get((selection.name, outcome.key), NOT_RUN),
                     "[table.md](table.md)",
                     why,
                 )
@@ -103,19 +108,17 @@ def _measured(plan: Plan) -> list[Entry]:
     return entries
 
 
-def _long(plan: Plan) -> dict:
-    """Verdicts after the long training, by selection and claim."""
-    study: Study | None = plan.studies.get(LONG)
+def _verdicts(plan: Plan, name: str) -> dict[tuple[Selection, str], str]:
+    """Verdicts of another study, by selection and claim; none where its records are not there."""
+    study = plan.studies.get(name)
     runs = recorded_runs(study.runs) if study else None
     if runs is None:
         return {}
-    selections = dict.fromkeys(run.selection for run in study.runs)
-    found: dict[tuple, str] = {}
-    for selection in selections:
-        outcome: Outcome
-        for outcome in outcomes_of(study, runs, selection):
-            found[selection, outcome.claim] = outcome.verdict
-    return found
+    return {
+        (selection, outcome.claim): outcome.verdict
+        for selection in dict.fromkeys(run.selection for run in study.runs)
+        for outcome in outcomes_of(study, runs, selection)
+    }
 
 
 def _shares(plan: Plan) -> dict[tuple[str, str], str]:
@@ -141,5 +144,7 @@ def _audited() -> list[Entry]:
             raise UserError(f"{AUDIT_TABLE}: {len(rows)} claims begin with {start!r}; wanted: 1")
         number, row = rows.index[0] + 1, rows.iloc[0]
         shown = f"[audit.md](audit.md), {number}"
-        entries.append(Entry(quote, slide, ABSENT, row["verdict"], ABSENT, ABSENT, shown, why))
+        entries.append(
+            Entry(quote, slide, ABSENT, row["verdict"], ABSENT, ABSENT, ABSENT, shown, why)
+        )
     return entries

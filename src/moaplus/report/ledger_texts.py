@@ -12,8 +12,8 @@ budgets; where it leaves a choice open, we declared the options before any resul
 of them (docs/multiverse.md). Labels chose nothing. Clusters and losses were computed a second time
 by independent programs in the tests.
 
-**Results.** Of {claims} claims {holds} hold, {fails} do not, {open} cannot be decided, {other} hold
-in part.
+**Results.** Of {claims} claims {holds} hold, {fails} do not, {open} cannot be decided, {other} are
+neither, and say so.
 
 **What was easy.** The method is a few lines once Γ⁻¹ is read correctly; MNIST is public; a training
 takes seconds.
@@ -28,7 +28,8 @@ INTRODUCTION = """\
 ## Ledger
 
 *Verdict* is that of the default protocol, by the rule in [table.md](table.md) or in the section of
-[audit.md](audit.md) that is named. *Protocols in which it holds* counts the protocols of the
+[audit.md](audit.md) that is named; *with many seeds* and *after long training* are the studies
+`seeds` and `long` (docs/studies.md). *Protocols in which it holds* counts the protocols of the
 multiverse on the same images (docs/multiverse.md, rule 1)."""
 
 # By the quantity and the method of a figure, or the quantity of a comparison: quote, why.
