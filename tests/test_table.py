@@ -23,6 +23,9 @@ COLUMNS = {
     "routed loss": "routed_error", "loss on noise": "noise_error", "dominance": "dominance",
     "load entropy": "load_entropy", "NMI ceiling": "nmi_ceiling",
 }  # fmt: skip
+DIFFERENCE = {
+    "nmi": (-1, 1), "mixture_error": (-np.inf, np.inf), "routed_error": (-np.inf, np.inf)
+}  # fmt: skip
 GAP = 0.1  # of an interval's width, by which two bootstraps of few values may differ
 ROUNDING = {0.08: 0.005, 0.8: 0.05, 0.018: 0.0005, 0.008: 0.0005}  # of the paper's figures
 
@@ -97,8 +100,11 @@ def interval(values: np.ndarray) -> tuple[float, float, float]:
     return centre, centre - high * spread, centre - low * spread
 
 
-def is_of(cell: str, values: pd.Series) -> bool:
-    """Whether a cell is the mean of these values, with their interval where it has one."""
+def is_of(cell: str, values: pd.Series, low: float, high: float) -> bool:
+    """Whether a cell is the mean of these values, with their interval where it has one.
+
+    The interval ends where the quantity does: at `low` and `high`.
+    """
     values = values.dropna().to_numpy()
     if not cell or not len(values):
         return not cell and not len(values)
@@ -107,7 +113,7 @@ def is_of(cell: str, values: pd.Series) -> bool:
     if len(printed) == 1:
         few = len(values) < 5 or np.ptp(values) == 0
         return few and abs(printed[0] - values.mean()) <= rounding
-    expected = np.array(interval(values))
+    expected = np.clip(interval(values), low, high)
     error = np.array([0, GAP, GAP]) * np.ptp(expected[1:])
     return bool((np.abs(printed - expected) <= rounding + error).all())
 
@@ -168,7 +174,8 @@ def outcome_is_right(line: dict, rows: Callable, first: bool) -> bool:
         values, figure = rows(of, "train")[column], float(line["paper"])
         low, high = figure - ROUNDING[figure], figure + ROUNDING[figure]
     said = line["verdict"].strip("*").split(" (")[0]
-    return is_of(line["ours"], values) and said in verdicts(values, low, high)
+    limits = DIFFERENCE[column] if kind == ": " else (0, np.inf if column != "nmi" else 1)
+    return is_of(line["ours"], values, *limits) and said in verdicts(values, low, high)
 
 
 def is_improvement(said: str, larger: pd.Series, smaller: pd.Series) -> bool:
@@ -190,7 +197,7 @@ def comparison_is_right(line: dict, runs: pd.DataFrame) -> bool:
         said = line[f"MoA+'s {heading} is"].strip("*")
         allowed = verdicts(values, *side.get(said, side["higher"]))
         wanted = "holds" if said in side else "can't be decided"
-        if wanted not in allowed or not is_of(line[heading], values):
+        if wanted not in allowed or not is_of(line[heading], values, *DIFFERENCE[column]):
             return False
     return True
 
@@ -204,6 +211,8 @@ def means_are_right(line: dict, runs: pd.DataFrame) -> bool:
         is_of(
             line[f"{name}, {split}" if split else name],
             rows_of(runs, line, line["method"], split or "train")[COLUMNS[name]],
+            -0.5 if name == "ARI" else 0,
+            np.inf if "loss" in name else 1,
         )
         for name, split in means
     )

@@ -68,7 +68,12 @@ def cell(rows: pd.DataFrame, column: str) -> str:
         return ABSENT
     if quantity.constant:
         return f"{values.iloc[0]:.{quantity.digits}f}"
-    return estimate(values).format(quantity.digits)
+    return mean_of(rows, column).format(quantity.digits)
+
+
+def mean_of(rows: pd.DataFrame, column: str) -> Estimate:
+    """Mean over seeds with its interval, which ends where the quantity does."""
+    return estimate(rows[column].dropna()).within(*QUANTITIES[column].range)
 
 
 def cells(rows: pd.DataFrame, columns: Iterable[str]) -> dict[str, str]:
@@ -143,7 +148,9 @@ def improvement(first: pd.DataFrame, second: pd.DataFrame, column: str) -> str:
 def paired_difference(first: pd.DataFrame, second: pd.DataFrame, column: str) -> Estimate:
     """Mean over seeds of first minus second; runs of one seed share first weights and batches."""
     pairs = first.merge(second, on="seed", suffixes=("_first", "_second"), validate="1:1")
-    return estimate(pairs[f"{column}_first"] - pairs[f"{column}_second"])
+    low, high = QUANTITIES[column].range
+    change = estimate(pairs[f"{column}_first"] - pairs[f"{column}_second"])
+    return change.within(low - high, high - low)
 
 
 def difference_text(difference: Estimate, column: str) -> str:

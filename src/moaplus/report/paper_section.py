@@ -18,6 +18,7 @@ from moaplus.report.cells import (
     improvement,
     lines_of,
     markdown,
+    mean_of,
     paired_difference,
     rows_in_words,
     title,
@@ -33,7 +34,7 @@ from moaplus.report.claims import (
 )
 from moaplus.report.quantities import LOSSES, QUANTITIES
 from moaplus.report.titles import METHODS
-from moaplus.theory.intervals import Estimate, estimate
+from moaplus.theory.intervals import Estimate
 
 PAPER = "paper"  # the study of the paper's table
 HEADINGS = {  # of the table beside the paper's, with their columns of runs.csv
@@ -131,7 +132,7 @@ def outcomes_of(study: Study, runs: pd.DataFrame, selection: Selection) -> list[
     for figure in PAPER_FIGURES:
         query = queries[figure.method]
         for column in _columns(figure.quantity):
-            measured = estimate(train.query(query)[column])
+            measured = mean_of(train.query(query), column)
             found.append(
                 Outcome(
                     f"{figure.quantity}_{figure.method}",

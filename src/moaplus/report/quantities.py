@@ -1,5 +1,6 @@
 """The quantities that tables show: columns of runs.csv, how they are called and written."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -12,6 +13,7 @@ class Quantity:
         heading: what tables call it.
         digits: after the point.
         in_studies: whether the table of every study shows it.
+        range: what it can be; an interval ends there.
         constant: whether it is the same for all seeds, so that it has no interval.
     """
 
@@ -19,9 +21,11 @@ class Quantity:
     heading: str
     digits: int
     in_studies: bool = False
+    range: tuple[float, float] = (0, 1)
     constant: bool = False
 
 
+POSITIVE = (0, math.inf)
 QUANTITIES = {
     quantity.column: quantity
     for quantity in (
@@ -31,15 +35,15 @@ QUANTITIES = {
         Quantity("nmi_min", "NMI, smaller entropy", 3),
         Quantity("nmi_max", "NMI, larger entropy", 3),
         Quantity("nmi_by_error", "NMI by error", 3),
-        Quantity("least_error", "least loss", 4),
+        Quantity("least_error", "least loss", 4, range=POSITIVE),
         Quantity("acc", "ACC", 3, in_studies=True),
-        Quantity("ari", "ARI", 3, in_studies=True),
-        Quantity("mixture_error", "mixed loss", 4, in_studies=True),
-        Quantity("routed_error", "routed loss", 4, in_studies=True),
-        Quantity("noise_error", "loss on noise", 4, in_studies=True),
+        Quantity("ari", "ARI", 3, in_studies=True, range=(-0.5, 1)),
+        Quantity("mixture_error", "mixed loss", 4, in_studies=True, range=POSITIVE),
+        Quantity("routed_error", "routed loss", 4, in_studies=True, range=POSITIVE),
+        Quantity("noise_error", "loss on noise", 4, in_studies=True, range=POSITIVE),
         Quantity("dominance", "dominance", 2, in_studies=True),
         Quantity("load_entropy", "load entropy", 2, in_studies=True),
-        Quantity("objective", "minimised value", 4),
+        Quantity("objective", "minimised value", 4, range=POSITIVE),
     )
 }
 LOSSES = ("mixture_error", "routed_error")  # what the paper's "loss" may mean

@@ -21,6 +21,11 @@ class Estimate:
     high: float
     n: int
 
+    def within(self, low: float, high: float) -> "Estimate":
+        """The same, its interval cut to what the mean can be: it covers as often."""
+        ends = np.clip([self.low, self.high], low, high)
+        return Estimate(self.mean, float(ends[0]), float(ends[1]), self.n)
+
     def format(self, digits: int) -> str:
         """For example `0.81 [0.78, 0.84]`, or `0.81` of too few seeds."""
         if np.isnan(self.low):
