@@ -149,7 +149,7 @@ def add_score(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("add", "steps"),
     [
-        (add_objective, {"table", "figure", "audit", "environment"}),
+        (add_objective, {"table", "figure", "audit", "claims", "environment"}),
         (add_architecture, set()),
         (add_study, set()),
         (add_figure, {"figure", "environment"}),
