@@ -1,9 +1,10 @@
 """What Snakemake would do after a change of each source in turn, as JSON: `dry_runs.py FOLDER`.
 
-`jobs` are all that there are, with their files; `after` has those of each source.
+`jobs` are all that there are, with their files; `after` has those of each source. Sources that are
+inputs of the same jobs are one to Snakemake: the first of them stands for all.
 
-Snakemake is imported once; each dry run is a fork of this process. Every source gets a comment at
-its end, and is then as it was, its time included.
+Snakemake is imported once; each dry run is a fork of this process. A source that is tried gets a
+comment at its end, and is then as it was, its time included.
 """
 
 import contextlib
@@ -68,6 +69,12 @@ def changed(path: Path) -> list[str]:
 
 if __name__ == "__main__":
     os.chdir(sys.argv[1])
-    sources = sorted(Path("src/moaplus").rglob("*.py"))
-    after = {path.as_posix(): changed(path) for path in sources}
-    print(json.dumps({"jobs": planned(dry_run("--forceall")), "after": after}))
+    jobs = planned(dry_run("--forceall"))
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for source in sorted(path.as_posix() for path in Path("src/moaplus").rglob("*.py")):
+        takers = tuple(job for job, files in jobs.items() if source in files["input"])
+        alike.setdefault(takers, []).append(source)
+    after = {}
+    for sources in alike.values():
+        after |= dict.fromkeys(sources, changed(Path(sources[0])))
+    print(json.dumps({"jobs": jobs, "after": after}))
