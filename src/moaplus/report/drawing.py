@@ -20,6 +20,7 @@ from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.results import STUDIES, figure_files, study_figure
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import Plan, Study
+from moaplus.report.cells import mean_of
 from moaplus.report.rows import read_runs
 from moaplus.report.titles import METHODS
 from moaplus.runs.evaluated import load_samples
@@ -112,6 +113,18 @@ def _reconstruction_rows(runs: list[Run]) -> list[tuple[str, np.ndarray, list[st
             for k, images in enumerate(experts)
         ]
     return rows
+
+
+def draw_means(axis: Axes, rows: pd.DataFrame, along: str, column: str, label: str) -> pd.Series:
+    """A line of means over seeds along a column, with their intervals; returns the means."""
+    means = pd.DataFrame(
+        {place: vars(mean_of(part, column)) for place, part in rows.groupby(along)}
+    ).T
+    (line,) = axis.plot(means.index, means["mean"], label=label)
+    axis.fill_between(
+        means.index, means["low"], means["high"], color=line.get_color(), alpha=0.2, lw=0
+    )
+    return means["mean"]
 
 
 def ticks(axis: Axes, values: pd.Series) -> None:

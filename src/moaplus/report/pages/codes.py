@@ -11,6 +11,7 @@ from moaplus.plan.records import records_of
 from moaplus.plan.studies import Plan, Study
 from moaplus.report.cells import cells, markdown
 from moaplus.report.claims import direction
+from moaplus.report.drawing import draw_means
 from moaplus.report.recording import record_curves
 from moaplus.report.titles import METHODS
 from moaplus.theory.intervals import estimate
@@ -109,14 +110,9 @@ def draw(study: Study, runs: pd.DataFrame) -> Figure:
     )  # fmt: skip
     for place, latent in enumerate(sizes):
         for axis, column in zip(axes[:, place], (LOSS, "dominance"), strict=True):
-            for colour, method in zip(("C0", "C1"), PAPER_MODELS, strict=True):
+            for method in PAPER_MODELS:
                 chosen = found[(found["latent"] == latent) & (found["method"] == method)]
-                values = {e: vars(estimate(part[column])) for e, part in chosen.groupby("epoch")}
-                lines = pd.DataFrame(values).T
-                axis.plot(lines.index, lines["mean"], color=colour, label=METHODS[method])
-                axis.fill_between(
-                    lines.index, lines["low"], lines["high"], color=colour, alpha=0.2, lw=0
-                )
+                draw_means(axis, chosen, "epoch", column, METHODS[method])
         axes[0, place].set(xscale="log", yscale="log", title=f"code of {latent}")
         axes[1, place].set(xlabel="epoch", ylim=(0.45, 1.02))
     axes[0, 0].set_ylabel("mixed loss")

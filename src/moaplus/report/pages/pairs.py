@@ -66,6 +66,7 @@ def draw(study: Study, runs: pd.DataFrame) -> Figure:
             cbar=axis is axes[-2],
         )  # fmt: skip
         axis.set(title=METHODS[method], xlabel="", ylabel="")
+        axis.grid(visible=False)
     last = axes[-1]
     last.plot([0, 1], [0, 1], color="0.6", lw=0.8)
     last.scatter(means["kmeans"], means[OURS], s=10)

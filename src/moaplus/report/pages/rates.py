@@ -10,9 +10,10 @@ from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.runs import Run, Selection
 from moaplus.plan.studies import Plan, Study
 from moaplus.report.cells import cells, images_in_short, markdown
+from moaplus.report.drawing import draw_means, ticks
 from moaplus.report.paper_section import rule, verdict_lines
+from moaplus.report.quantities import QUANTITIES
 from moaplus.report.titles import METHODS
-from moaplus.theory.intervals import estimate
 
 CHOOSING = 100  # seeds from here on choose, those below score
 
@@ -111,6 +112,7 @@ def draw(study: Study, runs: pd.DataFrame) -> Figure:
     found = with_rates(study, runs)
     own, panels = own_rates(found), ("objective", "nmi", "mixture_error")
     selections = found["selection"].unique()
+    names = {run.selection.name: run.selection for run in study.runs}
     figure, axes = plt.subplots(
         len(selections), len(panels), squeeze=False, layout="constrained",
         figsize=(9, 2.6 * len(selections)),
@@ -119,18 +121,19 @@ def draw(study: Study, runs: pd.DataFrame) -> Figure:
         for axis, column in zip(row, panels, strict=True):
             part = found[found["selection"] == selection]
             seeds = part["seed"] >= CHOOSING if column == "objective" else part["seed"] < CHOOSING
-            for colour, method in zip(("C0", "C1"), PAPER_MODELS, strict=True):
-                lines = part[seeds & (part["method"] == method)].groupby("rate")[column]
-                means = pd.DataFrame({rate: vars(estimate(v)) for rate, v in lines}).T
-                axis.plot(means.index, means["mean"], color=colour, label=METHODS[method])
-                axis.fill_between(
-                    means.index, means["low"], means["high"], color=colour, alpha=0.2, lw=0
-                )
+            for method in PAPER_MODELS:
+                rows = part[seeds & (part["method"] == method)]
+                means = draw_means(axis, rows, "rate", column, METHODS[method])
                 rate = own[selection, method]
-                axis.plot(rate, means["mean"][rate], "o", color=colour)
-            axis.set(xscale="log", xlabel="learning rate", title=f"{selection}: {column}")
-            if column != "nmi":
-                axis.set_yscale("log")
+                axis.plot(rate, means[rate], "o", color=axis.lines[-1].get_color())
+            axis.set(
+                xscale="log",
+                yscale="linear" if column == "nmi" else "log",
+                xlabel="learning rate",
+                ylabel=QUANTITIES[column].heading,
+                title=images_in_short(names[selection]),
+            )
+            ticks(axis, part["rate"])
     axes[0, 0].legend()
     sns.despine(figure)
     return figure
