@@ -39,7 +39,9 @@ def make_workspace(folder: Path, raw: Path | None) -> Path:
     for name in ("Snakefile", "dvc.yaml", "environment.yml", "params.yaml"):
         shutil.copy(ROOT / name, folder / name)
     change_params(folder, _smoke)
-    (folder / "results" / "records").mkdir(parents=True)
+    records = folder / "results" / "records"
+    records.mkdir(parents=True)
+    (records / ".gitkeep").touch()  # DVC misses a folder that a clone leaves out
     if raw is not None:
         (folder / "data").mkdir()
         (folder / "data" / "raw").symlink_to(raw)
