@@ -62,18 +62,21 @@ def test_mixture_reconstructs_by_every_expert_and_has_a_logit_for_each(architect
     assert all(weight.grad.abs().sum() > 0 for weight in mixture.parameters())
 
 
-def test_pooling_with_a_mask_is_torchs_pooling_with_indices():
+def test_pooling_and_its_gradients_are_torchs():
     torch.set_deterministic_debug_mode("default")  # max_unpool2d is not deterministic
     x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
     x[:, :, :4] = 1.5  # ties: the first pixel of a window wins
-    pooled, mask = max_pool(x)
+    pooled, pixels = max_pool(x)
     expected, indices = F.max_pool2d(x, 2, return_indices=True)
     torch.testing.assert_close(pooled, expected)
-    torch.testing.assert_close(unpool(pooled, mask), F.max_unpool2d(expected, indices, 2))
+    torch.testing.assert_close(unpool(pooled, pixels), F.max_unpool2d(expected, indices, 2))
     x.requires_grad_()
     (ours,) = torch.autograd.grad(max_pool(x)[0].square().sum(), x)
     (theirs,) = torch.autograd.grad(F.max_pool2d(x, 2).square().sum(), x)
     torch.testing.assert_close(ours, theirs)
+    expected = expected.detach().requires_grad_()
+    (ours,) = torch.autograd.grad(unpool(expected, pixels).pow(3).sum(), expected)
+    torch.testing.assert_close(ours, 3 * expected.detach() ** 2)
 
 
 def test_what_the_decoders_see_past_the_code():
