@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 from workspace import ROOT, call, change_params, planned_jobs, read_yaml
 
 from moaplus.plan.multiverse import check_multiverse, draw
@@ -99,6 +100,7 @@ def test_there_are_48_readings_and_the_usual_one_is_that_of_the_tables():
     assert len(wanted) == 8 + 4
 
 
+@threadpool_limits.wrap(limits=1)  # as the page is written; twice as fast beside other tests
 def test_a_surrogate_finds_what_decides_and_admits_where_nothing_does():
     counts = {name: len(options) for name, options in DECISIONS.items()}
     options = pd.DataFrame([protocol.options for protocol in PROTOCOLS])

@@ -73,7 +73,7 @@ def rows_in_words(runs: pd.DataFrame, line: dict, title: str, split: str) -> pd.
         "split": split,
         "variant": ", ".join(f"{key}={value}" for key, value in changes.items()),
     }
-    filled = runs.fillna({"variant": ""})
+    filled = runs.assign(variant=runs["variant"].astype(object).fillna(""))
     rows = runs[(filled[list(wanted)] == pd.Series(wanted)).all(axis=1)]
     seeds = seeds_of(study)
     rows = rows[rows["seed"].isin(seeds)]

@@ -402,17 +402,18 @@ def not_finite(lab: Lab) -> Iterator[dict]:
     """One seed gives NaN in its fifth step; then the cause is mended."""
     folder = lab.copy()
     source = folder / "src/moaplus/mixture/fit.py"
-    text = source.read_text(encoding="utf-8")
+    code = source.read_text(encoding="utf-8")
     bad = "    if state.order.initial_seed() == 1 and state.optimizer.updates == 4:\n"
     bad += "        value = value * float('nan')\n"
-    source.write_text(text.replace("    state.optimizer.step(", bad + "    state.optimizer.step("))
-    first = attempt(folder, *SNAKEMAKE, "--keep-going")
+    source.write_text(code.replace("    state.optimizer.step(", bad + "    state.optimizer.step("))
+    table = "results/table.md"
+    first = attempt(folder, *SNAKEMAKE, "--keep-going", table)
     failed = len(list((folder / "models").rglob("failed.json")))
-    partial = call(folder, *SNAKEMAKE, "--config", "partial=true")
-    table = (folder / "results/table.md").read_text(encoding="utf-8")
-    named = table.count("/seed1`: models/") == 2 and "Failed, and in no mean below: 2" in table
+    partial = call(folder, *SNAKEMAKE, table, "--config", "partial=true")
+    text = (folder / table).read_text(encoding="utf-8")
+    named = text.count("/seed1`: models/") == 2 and "Failed, and in no mean below: 2" in text
     told = "is not finite in epoch 1, step 5" in first and "Traceback" not in first + partial
-    source.write_text(text)
+    source.write_text(code)
     ok = lab.survived(folder, "") and named and told and failed == 2
     yield row("NaN in two of four trainings", [ok],
               "names run, epoch and step; `--keep-going` trains the others; the table of "

@@ -1,5 +1,7 @@
 """results/multiverse.md and its figures, from the records of the multiverse's protocols."""
 
+from threadpoolctl import threadpool_limits
+
 from moaplus.plan.results import MULTIVERSE_CURVES, MULTIVERSE_PAGE, Report
 from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
@@ -28,6 +30,7 @@ committed before any of these results existed. Where nothing else is said, loss 
 reconstruction, NMI the arithmetic one of the gate's argmax, both on the training images."""
 
 
+@threadpool_limits.wrap(limits=1)  # the last bits depend on the number of threads
 def write_multiverse(plan: Plan, report: Report) -> None:
     """Write the page and its specification curves."""
     runs, params = read_runs(report.runs_table), plan.params["multiverse"]
