@@ -120,13 +120,13 @@ def test_evaluation_alone_is_done_again_where_it_alone_has_changed(done):
     with (done / "src/moaplus/runs/evaluation.py").open("a") as file:
         file.write("# changed\n")
     assert planned_jobs(done)["train"] == 4
-    call(done, "snakemake", "--cores", "2", "results/table.md")
+    call(done, "snakemake", "--cores", "2", "results/runs.csv")
     logs = [path.read_text(encoding="utf-8") for path in done.glob("logs/train/*.log")]
     assert (len(logs), len(models)) == (4, 8)
     assert all(log.count("model.safetensors: already trained") == 2 for log in logs)
     assert not any("epoch" in log.replace("epochs", "") for log in logs)
     assert {path: path.read_bytes() for path in models} == models
-    assert not planned_jobs(done, "results/table.md")
+    assert not planned_jobs(done, "results/runs.csv")
 
 
 def test_the_results_of_a_study_that_the_user_names(done):
