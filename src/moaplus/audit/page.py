@@ -9,6 +9,7 @@ from moaplus.audit.balance import expert_balance, nmi_ceilings
 from moaplus.audit.honesty import interval_coverages
 from moaplus.audit.in_training import bound_along_training, differentiability, gram_of_batches
 from moaplus.audit.section import Section
+from moaplus.audit.two_view_theory import two_views
 from moaplus.plan.results import AUDIT, AUDIT_FIGURES, AUDIT_TABLE
 from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
@@ -17,12 +18,13 @@ from moaplus.storage.files import save_text
 from moaplus.storage.frames import save_frame
 
 INTRODUCTION = """\
-Symbols: P, (n, M), concentrations; Γ = PᵀP; minimax weights A = PΓ⁻¹; errors e, (n, M); E = Pᵀe;
-s = tr(Γ⁻¹E) = Σ_k Σ_i a_i^k e_ik, the paper's loss without its absolute value. The *paper's bound*
-is ‖Γ⁻¹‖_F ‖diag E‖₂, the *Frobenius bound* ‖Γ⁻¹‖_F ‖E‖_F. Intervals are 95 % intervals over
-seeds (beta bootstrap-t). Where a table has a column *rows*, it selects a line's rows of
-[runs.csv](runs.csv), for `pandas.DataFrame.query`, together with `split == "train"`. The paper's
-table of NMI and loss has its own verdicts in [table.md](table.md)."""
+Symbols: P, (n, M), concentrations; Γ = PᵀP; minimax weights A = PΓ⁻¹; errors e, (n, M); E = Pᵀe; s
+= tr(Γ⁻¹E) = Σ_k Σ_i a_i^k e_ik, the paper's loss without its absolute value. The *paper's bound*
+is ‖Γ⁻¹‖_F ‖diag E‖₂, the *Frobenius bound* ‖Γ⁻¹‖_F ‖E‖_F. Γ' = (PᵀQ + QᵀP)/2 is the Gram matrix of
+two views, random small deformations of each image, with concentrations P and Q. Intervals are 95 %
+intervals over seeds (beta bootstrap-t). Where a table has a column *rows*, it selects a line's
+rows of [runs.csv](runs.csv), for `pandas.DataFrame.query`, together with `split == "train"`. The
+paper's table of NMI and loss has its own verdicts in [table.md](table.md)."""
 
 SECTIONS: tuple[Callable[[Plan], list[Section]], ...] = (
     any_weights,
@@ -33,6 +35,7 @@ SECTIONS: tuple[Callable[[Plan], list[Section]], ...] = (
     nmi_ceilings,
     gram_of_batches,
     estimator_theory,
+    two_views,
     interval_coverages,
 )
 

@@ -1,4 +1,4 @@
-"""The signed loss s = tr(Γ⁻¹E) and its two bounds, from Γ = PᵀP and E = Pᵀe.
+"""The signed loss s = tr(Γ⁻¹E) and its bounds, from Γ = PᵀP and E = Pᵀe.
 
 NumPy arrays or torch tensors, of one batch, (M, M), or of many, (…, M, M). Γ and E may both be
 divided by n, which cancels. The caller sees to it that Γ can be inverted.
@@ -27,6 +27,18 @@ def frobenius_bound(gamma, E):
     """‖Γ⁻¹‖_F · ‖E‖_F, (…): by Cauchy and Schwarz no less than |s|, for every M."""
     xp = array_namespace(gamma, E)
     return _norm_of_inverse(gamma) * xp.linalg.matrix_norm(E)
+
+
+def determinant_bound(gamma, E):
+    """√M (M-1)^(1-M) ‖E‖_F / det Γ, (…): no less than `frobenius_bound`; Γ and E divided by n.
+
+    With rows of P that sum to 1, the eigenvalues of Γ/n sum to at most 1. So those above the
+    smallest, λ, have a product of at most (M-1)^(1-M), and ‖(Γ/n)⁻¹‖_F ≤ √M/λ.
+    """
+    xp = array_namespace(gamma, E)
+    M = gamma.shape[-1]
+    factor = M**0.5 * (M - 1.0) ** (1 - M)
+    return factor * xp.linalg.matrix_norm(E) / xp.linalg.det(gamma)
 
 
 def _norm_of_inverse(gamma):

@@ -21,6 +21,18 @@ def gram(P: Array) -> Array:
     return P.T @ P / len(P)
 
 
+def two_view_gram(P: Array, Q: Array) -> Array:
+    """Γ'/n = (PᵀQ + QᵀP)/2n, shape (M, M), of concentrations from two views of n observations.
+
+    If the two views of an observation are independent, and of one distribution, it is an unbiased
+    estimate of Γ/n of their expected concentrations, as noise in P and noise in Q are independent;
+    `gram(P)` has the variance of the noise in it. In the words of errors in variables, Q is an
+    instrument for P (Fuller 1987, "Measurement error models", section 1.4).
+    """
+    cross = P.T @ Q / len(P)
+    return (cross + cross.T) / 2
+
+
 def minimax_weights(P: Array, ridge: float = 0.0) -> Array:
     """Minimax weights A = P Γ⁻¹, shape (n, M), with Γ = PᵀP, so that AᵀP = I.
 

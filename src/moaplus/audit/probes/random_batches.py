@@ -15,6 +15,7 @@ from moaplus.audit.draws import (
     random_concentrations,
 )
 from moaplus.plan.studies import Plan
+from moaplus.theory.bounds import determinant_bound
 
 DRAWS = 5000  # batches of each kind
 
@@ -28,6 +29,8 @@ def measure(plan: Plan) -> pd.DataFrame:
         e = KINDS_OF_ERRORS[kind_of_e](rng, P.shape)
         s, paper, frobenius = loss_and_bounds(P, e)
         violated = np.abs(s) > paper * TOLERANCE
+        n, transposed = P.shape[1], P.swapaxes(-1, -2)
+        determinant = determinant_bound(transposed @ P / n, transposed @ e / n)
         rows.append(
             {
                 "experts": M,
@@ -41,6 +44,8 @@ def measure(plan: Plan) -> pd.DataFrame:
                 "median_paper_ratio": np.median(np.abs(s) / paper),
                 "frobenius_violations": (np.abs(s) > frobenius * TOLERANCE).sum(),
                 "median_frobenius_ratio": np.median(np.abs(s) / frobenius),
+                "determinant_violations": (frobenius > determinant * TOLERANCE).sum(),
+                "median_determinant_ratio": np.median(frobenius / determinant),
             }
         )
     return pd.DataFrame(rows)
