@@ -10,15 +10,12 @@ from ruamel.yaml.error import YAMLError
 
 from moaplus.plan.choices import PACKAGE, constants, names
 from moaplus.plan.datasets import DATASETS
+from moaplus.plan.rules_in_words import what_is_wrong
 from moaplus.storage.files import UserError
 
 PARAMS = Path("params.yaml")
 SCHEMA = PACKAGE.parents[1] / "workflow" / "schemas" / "params.schema.yaml"
 LONGEST = 200  # characters of a value that a message repeats
-PARTS = (  # keywords of a schema that are about what is inside a value
-    "items", "properties", "propertyNames", "required", "additionalProperties", "$defs", "$schema",
-    "description",
-)  # fmt: skip
 MOST = 100_000  # values, counted as often as aliases repeat them
 
 
@@ -29,11 +26,12 @@ def read_params(path: Path = PARAMS) -> dict:
         UserError: naming the key, its value and what is allowed.
     """
     params = _read(path)
-    validator = jsonschema.Draft202012Validator(schema())
+    rules = schema()
+    validator = jsonschema.Draft202012Validator(rules)
     error = jsonschema.exceptions.best_match(validator.iter_errors(params))
     if error is not None:
         key = error.json_path.removeprefix("$").removeprefix(".") or "(top level)"
-        raise UserError(f"{path}: {_line(key)}: {_line(error.message)}{_allowed(error)}")
+        raise UserError(f"{path}: {_line(key)}: {_line(what_is_wrong(error, rules['$defs']))}")
     _check_constants(params, path)
     return params
 
@@ -93,13 +91,6 @@ def _values(value: object, where: str = "") -> Iterator[tuple[str, object]]:
 def _line(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= LONGEST else f"{line[:LONGEST]} …"
-
-
-def _allowed(error: jsonschema.ValidationError) -> str:
-    if error.validator == "additionalProperties":
-        return f"; allowed: {', '.join(error.schema.get('properties', {}))}"
-    rules = {key: value for key, value in error.schema.items() if key not in PARTS}
-    return f"; allowed: {rules}" if rules else ""
 
 
 def _check_constants(params: dict, path: Path) -> None:
