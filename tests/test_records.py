@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import pandas as pd
 import pytest
 import torch
 from workspace import ROOT, call, change_params, planned_jobs
@@ -69,6 +70,22 @@ def test_nothing_but_the_record_is_left_and_it_goes_on_from_what_was_committed(c
     assert planned_jobs(copy, *FILES) == {}
     (copy / "data/selected/mnist-0+1-n400/images.npz").touch()
     assert planned_jobs(copy, *FILES) == {}
+
+
+def test_a_study_of_fewer_objectives_has_its_own_rows_of_a_shared_record(copy):
+    def share(params: dict) -> None:
+        params["studies"]["one"] = params["studies"]["smoke_scores"] | {"objectives": ["moa_plus"]}
+
+    change_params(copy, share)
+    place = "results/studies/one"
+    assert planned_jobs(copy, f"{place}/runs.csv")["record"] == 0
+    call(copy, "snakemake", "--cores", "2", "--quiet", "all", "--", f"{place}/runs.csv")
+    whole, ours = (pd.read_csv(copy / p / "runs.csv") for p in (PLACE, place))
+    trained = whole[whole["method"] == "moa_plus"].reset_index(drop=True)
+    shared = ours[ours["method"] == "moa_plus"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(shared, trained)
+    assert len(shared) == 4
+    assert "moa" not in set(ours["method"])
 
 
 def test_a_record_of_other_settings_is_made_anew_and_a_damaged_one_put_aside(copy):

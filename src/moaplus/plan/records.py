@@ -26,8 +26,8 @@ class Record:
 
 
 def records_of(runs: Iterable[Run]) -> list[Record]:
-    """The records of some runs, each of which is kept as a record."""
+    """The records of some runs, each of which is kept as a record; by objective in each."""
     groups: dict[tuple[Path, int], dict[str, Run]] = {}
     for run in runs:
         groups.setdefault((run.place, run.seed), {})[run.objective] = run
-    return [Record(tuple(group.values())) for group in groups.values()]
+    return [Record(tuple(group[name] for name in sorted(group))) for group in groups.values()]

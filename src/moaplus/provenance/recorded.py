@@ -19,7 +19,7 @@ def save_record(record: Record, entries: list[dict]) -> None:
 
 
 def load_record(record: Record) -> list[dict]:
-    """The entries of a record, one for each of its runs.
+    """The entries of a record's runs; the file may hold those of other objectives too.
 
     Raises:
         UserError: if it is missing; damaged, then it is put aside; or of other settings.
@@ -29,14 +29,15 @@ def load_record(record: Record) -> list[dict]:
         entries = content["runs"]
         if content["sha256"] != _digest(entries):
             raise ValueError("its content is not what was written")
-        settings = [entry["settings"] for entry in entries]
+        made = [entry["settings"] for entry in entries]
     except FileNotFoundError as error:
         raise UserError(f"{record.path}: missing; run snakemake to make it") from error
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise put_aside(record.path, error) from error
-    if settings != [origin_of(run)["settings"] for run in record.runs]:
+    wanted = [origin_of(run)["settings"] for run in record.runs]
+    if not all(settings in made for settings in wanted):
         raise UserError(f"{record.path}: made with other settings; delete it and run snakemake")
-    return entries
+    return [entries[made.index(settings)] for settings in wanted]
 
 
 def is_recorded(record: Record) -> bool:
