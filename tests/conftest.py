@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from workspace import RUNS, call, fetch_mnist, make_workspace
 
@@ -38,8 +39,13 @@ def smoke_run(workspace: Path) -> Run:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, mnist) -> Path:
-    """A workspace in which the smoke study has run once."""
-    folder = make_workspace(tmp_path_factory.mktemp("finished") / "workspace", mnist)
-    call(folder, "snakemake", "--cores", "2", "--quiet")
-    return folder
+def finished(tmp_path_factory, mnist, worker_id) -> Path:
+    """A workspace in which the smoke study has run once, by the first of pytest's processes."""
+    place = tmp_path_factory.getbasetemp()
+    folder = (place if worker_id == "master" else place.parent) / "finished"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "done").exists():
+            make_workspace(folder / "workspace", mnist)
+            call(folder / "workspace", "snakemake", "--cores", "2", "--quiet")
+            (folder / "done").touch()
+    return folder / "workspace"
