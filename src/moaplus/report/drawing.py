@@ -20,7 +20,8 @@ from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.results import STUDIES, figure_files, study_figure
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import Plan, Study
-from moaplus.report.cells import mean_of
+from moaplus.report.cells import images_in_short, mean_of
+from moaplus.report.labels import label_of
 from moaplus.report.rows import read_runs
 from moaplus.report.titles import METHODS
 from moaplus.runs.evaluated import load_samples
@@ -71,8 +72,9 @@ def configurations(plan: Plan) -> dict[str, list[Run]]:
     groups: dict[str, list[Run]] = {}
     for run in plan.default_runs.values():
         if run.objective in PAPER_MODELS:
-            label = ", ".join([run.selection.name, f"M = {run.experts}", *plan.how(run)])
-            groups.setdefault(label, []).append(run)
+            images = images_in_short(run.selection)
+            name = label_of(images, f"M = {run.experts}", *plan.how(run))
+            groups.setdefault(name, []).append(run)
     return groups
 
 

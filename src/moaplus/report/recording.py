@@ -10,7 +10,7 @@ from moaplus.plan.records import Record, records_of
 from moaplus.plan.runs import Run
 from moaplus.provenance.origin import origin_of
 from moaplus.provenance.recorded import is_recorded, load_record, save_record
-from moaplus.report.rows import read_history, run_rows
+from moaplus.report.rows import read_history, run_rows, with_words
 
 CURVES = ("objective", "mixture_error", "routed_error")  # of history.csv, and the loads
 
@@ -59,8 +59,7 @@ def recorded_runs(runs: Iterable[Run]) -> pd.DataFrame | None:
     records = records_of(runs)
     if not records or not all(map(is_recorded, records)):
         return None
-    rows = pd.DataFrame([row for record in records for row in record_rows(record)])
-    return rows.fillna({"architecture": "", "variant": ""})
+    return with_words(pd.DataFrame([row for record in records for row in record_rows(record)]))
 
 
 def record_rows(record: Record) -> list[dict]:

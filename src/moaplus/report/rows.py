@@ -22,7 +22,13 @@ def read_runs(path: Path) -> pd.DataFrame:
         UserError: if it is missing or damaged.
     """
     runs = load_frame(path, f"run `moaplus score {path.parent}`")
-    return runs.fillna({"architecture": "", "variant": ""})
+    return with_words(runs)
+
+
+def with_words(runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of runs.csv, with an empty word where a column of words says nothing."""
+    words = ["architecture", "variant"]
+    return runs.astype(dict.fromkeys(words, "str")).fillna(dict.fromkeys(words, ""))
 
 
 def images_in_words(runs: pd.DataFrame) -> pd.Series:

@@ -6,36 +6,37 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from moaplus.data.images import load_labels
-from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.studies import Plan
-from moaplus.report.drawing import configurations
+from moaplus.report.drawing import configurations, first_seeds
 from moaplus.report.titles import METHODS
 from moaplus.runs.evaluated import load_concentrations
+
+COLUMNS = 2
 
 
 def draw(plan: Plan) -> Figure:
     """Share of each class's training images in each cluster, first seed."""
-    groups = configurations(plan)
+    shown = [
+        (f"{METHODS[run.objective]}: {configuration}", run)
+        for configuration, runs in configurations(plan).items()
+        for run in first_seeds(runs)
+    ]
+    rows = -(-len(shown) // COLUMNS)
     figure, axes = plt.subplots(
-        len(groups), len(PAPER_MODELS), squeeze=False, layout="constrained",
-        figsize=(4.2 * len(PAPER_MODELS), 2.4 * len(groups)),
-    )  # fmt: skip
-    for row, (configuration, runs) in zip(axes, groups.items(), strict=True):
-        for objective, axis in zip(PAPER_MODELS, row, strict=True):
-            run = next((run for run in runs if run.objective == objective), None)
-            if run is None:
-                axis.set_axis_off()
-                continue
-            arrays = load_concentrations(run)
-            table = pd.crosstab(
-                arrays["train_concentrations"].argmax(axis=1) + 1,
-                load_labels(run.selection)["train"],
-                normalize="columns",
-            ).reindex(range(1, run.experts + 1), fill_value=0)
-            sns.heatmap(
-                table, ax=axis, vmin=0, vmax=1, cmap="rocket_r", annot=True, fmt=".0%",
-                annot_kws={"size": 5}, cbar=False,
-            )  # fmt: skip
-            axis.set(xlabel="class", ylabel="cluster")
-            axis.set_title(f"{METHODS[run.objective]}: {configuration}", size=7)
+        rows, COLUMNS, squeeze=False, layout="constrained", figsize=(4.2 * COLUMNS, 2.4 * rows)
+    )
+    for axis in axes.flat[len(shown) :]:
+        axis.remove()
+    for axis, (name, run) in zip(axes.flat, shown, strict=False):
+        table = pd.crosstab(
+            load_concentrations(run)["train_concentrations"].argmax(axis=1) + 1,
+            load_labels(run.selection)["train"],
+            normalize="columns",
+        ).reindex(range(1, run.experts + 1), fill_value=0)
+        sns.heatmap(
+            table, ax=axis, vmin=0, vmax=1, cmap="rocket_r", annot=True, fmt=".0%",
+            annot_kws={"size": 5}, cbar=False,
+        )  # fmt: skip
+        axis.set(xlabel="class", ylabel="cluster")
+        axis.set_title(name, size=7)
     return figure

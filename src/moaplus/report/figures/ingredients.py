@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from moaplus.plan.references import REFERENCE_METHODS
 from moaplus.plan.results import RESULTS
 from moaplus.plan.studies import Plan
-from moaplus.report.rows import images_in_words, read_runs
+from moaplus.report.labels import labels
+from moaplus.report.rows import read_runs
 from moaplus.report.titles import METHODS
 
 
@@ -16,7 +17,7 @@ def draw(plan: Plan) -> Figure:
     runs = read_runs(RESULTS / "runs.csv")
     runs = runs[(runs["split"] == "train") & (runs["experts"] == 2)]
     runs = runs[~runs["method"].isin(REFERENCE_METHODS)]
-    frame = runs.assign(method=runs["method"].map(METHODS), images=images_in_words(runs)).rename(
+    frame = runs.assign(method=runs["method"].map(METHODS), images=labels(runs, plan)).rename(
         columns={
             "nmi": "NMI",
             "load_entropy": "load entropy",

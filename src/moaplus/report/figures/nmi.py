@@ -8,7 +8,8 @@ from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.references import REFERENCE_METHODS
 from moaplus.plan.results import RESULTS
 from moaplus.plan.studies import Plan
-from moaplus.report.rows import images_in_words, read_runs
+from moaplus.report.labels import labels
+from moaplus.report.rows import read_runs
 from moaplus.report.titles import METHODS
 
 
@@ -20,7 +21,7 @@ def draw(plan: Plan) -> Figure:
     ].assign(
         method=lambda frame: frame["method"].map(METHODS),
         configuration=lambda frame: (
-            images_in_words(frame).str.replace(", ", "\n") + "\nM = " + frame["experts"].astype(str)
+            labels(frame, plan).str.replace(", ", "\n") + "\nM = " + frame["experts"].astype(str)
         ),
     )
     order = list(dict.fromkeys(runs["configuration"]))

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.studies import Plan
+from moaplus.report.cells import images_in_short
 from moaplus.report.drawing import draw_reconstructions, first_seeds
 
 
@@ -21,5 +22,5 @@ def draw(plan: Plan) -> Figure:
     ):
         runs = [run for run in pairs if run.selection == selection]
         draw_reconstructions(part, first_seeds(runs))
-        part.suptitle(selection.name)
+        part.suptitle(images_in_short(selection))
     return figure
