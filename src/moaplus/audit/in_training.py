@@ -10,11 +10,13 @@ from moaplus.report.cells import (
     cells,
     code,
     difference_text,
+    images_in_short,
     markdown,
     paired_difference,
     query_of,
 )
 from moaplus.report.claims import FAILS, HOLDS, OPEN, direction
+from moaplus.report.labels import label_of
 from moaplus.report.rows import read_history
 from moaplus.report.titles import METHODS
 from moaplus.storage.frames import load_frame
@@ -55,7 +57,7 @@ def moa_plus_groups(plan: Plan) -> dict[tuple, list]:
     groups: dict[tuple, list] = {}
     for run in plan.default_runs.values():
         if run.objective.startswith("moa_plus"):
-            images = ", ".join([run.selection.name, *plan.how(run)])
+            images = label_of(images_in_short(run.selection), *plan.how(run))
             key = (images, run.experts, run.objective)
             groups.setdefault(key, []).append(run)
     return groups
@@ -128,7 +130,7 @@ def _gradient_times() -> str:
 
 
 def _minimising_s(plan: Plan) -> list[Section]:
-    runs = train_rows()
+    runs = train_rows(plan)
     table, verdicts = [], []
     for (selection, M), part in runs.groupby(["images", "experts"], sort=False):
         methods = dict(list(part.groupby("method")))
@@ -179,7 +181,7 @@ def gram_of_batches(plan: Plan) -> list[Section]:
     probe = read_probe("mini_batches")
     table = [
         {
-            "images": row["selection"],
+            "images": images_in_short(plan.selections[row["selection"]]),
             "M": row["experts"],
             "batch": f"{row['batch_size']:,}",
             "‖Γ_batch − Γ‖/‖Γ‖": f"{row['deviation']:.3f}",
@@ -223,7 +225,7 @@ def gram_of_batches(plan: Plan) -> list[Section]:
 
 
 def _outcomes_by_batch_size(plan: Plan) -> list[dict]:
-    runs = train_rows()
+    runs = train_rows(plan)
     runs = runs[runs["folder"].isin(plan.default_runs)]
     sizes = runs["folder"].map(lambda folder: plan.default_runs[folder].training.batch_size)
     runs = runs.assign(batch_size=sizes)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from moaplus.plan.results import PROBES, RESULTS, SIMULATION
-from moaplus.report.rows import images_in_words, read_runs
+from moaplus.plan.studies import Plan
+from moaplus.report.labels import labels
+from moaplus.report.rows import read_runs
 from moaplus.storage.frames import load_frame
 
 NOT_RUN = "No run of the default studies shows this."
@@ -55,8 +57,8 @@ def figure(name: str, caption: str) -> str:
     return f"![{caption}](figures/{name}.png)"
 
 
-def train_rows() -> pd.DataFrame:
+def train_rows(plan: Plan) -> pd.DataFrame:
     """Rows of runs.csv for the training images, with `images` to name what was trained on."""
     runs = read_runs(RESULTS / "runs.csv")
     runs = runs[runs["split"] == "train"]
-    return runs.assign(images=images_in_words(runs))
+    return runs.assign(images=labels(runs, plan))

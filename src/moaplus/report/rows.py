@@ -31,19 +31,6 @@ def with_words(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.astype(dict.fromkeys(words, "str")).fillna(dict.fromkeys(words, ""))
 
 
-def images_in_words(runs: pd.DataFrame) -> pd.Series:
-    """What a row's run was trained on, and how, as far as that differs between rows.
-
-    The selection; the experts' architecture, where there are several; and what the study sets
-    otherwise than the top level of params.yaml.
-    """
-    words = runs["selection"]
-    several = runs.loc[runs["architecture"] != "", "architecture"].nunique() > 1
-    for column in (["architecture"] if several else []) + ["variant"]:
-        words = words + runs[column].where(runs[column] == "", ", " + runs[column])
-    return words
-
-
 def read_history(run: Run) -> pd.DataFrame:
     """Read the history of a run, one row per epoch.
 

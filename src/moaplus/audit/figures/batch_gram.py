@@ -6,13 +6,15 @@ from matplotlib.figure import Figure
 
 from moaplus.audit.section import read_probe
 from moaplus.plan.studies import Plan
+from moaplus.report.cells import images_in_short
 from moaplus.report.drawing import ticks
 
 
 def draw(plan: Plan) -> Figure:
     """Deviation of a batch's Γ, and its bound over that of all images, by batch size."""
     rows = read_probe("mini_batches")
-    rows["gate"] = rows["selection"] + ", M = " + rows["experts"].astype(str)
+    images = rows["selection"].map(lambda name: images_in_short(plan.selections[name]))
+    rows["gate"] = images + ", M = " + rows["experts"].astype(str)
     figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
     names = {"deviation": "‖Γ_batch − Γ‖ / ‖Γ‖", "bound_ratio": "bound of batch / of all images"}
     for axis, (column, name) in zip(axes, names.items(), strict=True):
