@@ -29,7 +29,7 @@ test: environment
 	ruff format --check .
 	snakefmt --check Snakefile workflow
 	snakemake --lint
-	pytest --numprocesses 2 --dist loadfile
+	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # What the two tools do of each other's work, and what breaks, as tables; the tests run short forms.
 agreement faults growth: environment
