@@ -16,7 +16,7 @@ from moaplus.provenance import environment
 NAMED = sorted(path.parent.relative_to(ROOT) for path in ROOT.glob("results/studies/*/table.md"))
 PLACES = [RESULTS, *NAMED]
 TABLE, *STUDIES = ((ROOT / place / "table.md").read_text(encoding="utf-8") for place in PLACES)
-DOCS = [path.relative_to(ROOT) for path in ROOT.glob("docs/*.md")]
+PROSE = [path.relative_to(ROOT) for place in (ROOT, ROOT / "docs") for path in place.glob("*.md")]
 AUDIT = (ROOT / "results/audit.md").read_text(encoding="utf-8")
 README, FINDINGS = (
     (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/findings.md")
@@ -80,8 +80,8 @@ def test_every_audited_claim_has_a_section_a_verdict_and_a_file():
             assert (ROOT / "results" / path).exists()
 
 
-@pytest.mark.parametrize("page", ["README.md", *sorted(p.as_posix() for p in DOCS)])
-def test_links_of_the_readme_and_of_docs_lead_somewhere(page):
+@pytest.mark.parametrize("page", sorted(path.as_posix() for path in PROSE))
+def test_links_lead_somewhere(page):
     links = re.findall(r"\]\((?!http)(.*?)\)", (ROOT / page).read_text(encoding="utf-8"))
     assert all((ROOT / page).parent.joinpath(link).exists() for link in links)
 
