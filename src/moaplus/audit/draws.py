@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from moaplus.theory.bounds import frobenius_bound, paper_bound, signed_loss
+from moaplus.theory.bounds import determinant_bound, frobenius_bound, paper_bound, signed_loss
 
 EXPERTS = (2, 3, 5, 10)
 IMAGES = 64  # of a random batch: as many as training takes
@@ -22,7 +22,12 @@ def random_concentrations(
         "nearly uniform": np.full(M, 100.0),
         "unbalanced": np.array([10.0, *np.full(M - 1, 0.5)]),
     }[kind]
-    gamma = rng.standard_gamma(np.broadcast_to(alpha, shape)) + np.finfo(float).tiny
+    return dirichlet(rng, np.broadcast_to(alpha, shape))
+
+
+def dirichlet(rng: np.random.Generator, alpha: np.ndarray) -> np.ndarray:
+    """A row for each row of `alpha`, (…, M), from the Dirichlet distribution with it."""
+    gamma = rng.standard_gamma(alpha) + np.finfo(float).tiny
     return gamma / gamma.sum(axis=-1, keepdims=True)
 
 
@@ -33,8 +38,9 @@ KINDS_OF_ERRORS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.n
 }
 
 
-def loss_and_bounds(P: np.ndarray, e: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """s, the paper's bound and the Frobenius bound of batches P and e, (…, n, M)."""
+def loss_and_bounds(P: np.ndarray, e: np.ndarray) -> tuple[np.ndarray, ...]:
+    """s, the paper's bound, the Frobenius and the determinant bound of batches, (…, n, M)."""
     transposed = P.swapaxes(-1, -2)
     gamma, E = transposed @ P, transposed @ e
-    return signed_loss(gamma, E), paper_bound(gamma, E), frobenius_bound(gamma, E)
+    bounds = paper_bound(gamma, E), frobenius_bound(gamma, E)
+    return signed_loss(gamma, E), *bounds, determinant_bound(gamma / P.shape[-2], E / P.shape[-2])

@@ -18,7 +18,7 @@ def measure(plan: Plan) -> pd.DataFrame:
     rows = []
     for M, parts, least in ((2, 10, 1), (3, 2, 0)):
         P, e = _small_cases(M, parts, least)
-        s, paper, _ = (values.round(12) for values in loss_and_bounds(P, e))
+        s, paper, *_ = (values.round(12) for values in loss_and_bounds(P, e))
         for sign, side in (("negative", s < 0), ("non-negative", s >= 0)):
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratio = np.where(side & (s != 0), np.abs(s) / paper, 0)

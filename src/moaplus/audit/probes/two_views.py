@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from moaplus.audit.draws import EXPERTS, TOLERANCE, random_concentrations
+from moaplus.audit.draws import EXPERTS, TOLERANCE, dirichlet, random_concentrations
 from moaplus.plan.studies import Plan
 from moaplus.theory.bounds import determinant_bound, signed_loss
 from moaplus.theory.concentrations import gram, minimax_weights, two_view_gram
@@ -36,16 +36,19 @@ def measure(plan: Plan) -> pd.DataFrame:
 def _row(M: int, noise: float) -> dict:
     rng = np.random.default_rng(M)
     q = random_concentrations(rng, "Dirichlet(1)", (IMAGES, M))
-    one, two, means, instrumented, broken = [], [], [], [], 0
+    one, two, means, instrumented, ratios = [], [], [], [], []
     for _ in range(REPLICATIONS):
-        P, Q = (_view(rng, noise * q) for _ in range(2))
+        P, Q = (dirichlet(rng, noise * q) for _ in range(2))
         numbers = rng.normal(q @ np.arange(M))
         one.append(gram(P))
         two.append(two_view_gram(P, Q))
         means.append(minimax_weights(P).T @ numbers)
         instrumented.append(np.linalg.solve(Q.T @ P, Q.T @ numbers))
-        broken += _is_broken((P + Q) / 2, two[-1], rng.pareto(1.0, P.shape))
-    definite = np.array(two)[np.linalg.eigvalsh(two)[:, 0] > 0]
+        mean = (P + Q) / 2
+        E = mean.T @ rng.pareto(1.0, P.shape) / IMAGES
+        ratios.append(abs(signed_loss(gram(mean), E)) / determinant_bound(two[-1], E))
+    is_definite = np.linalg.eigvalsh(two)[:, 0] > 0
+    definite = np.array(two)[is_definite]
     return {
         "experts": M,
         "noise": noise,
@@ -55,21 +58,9 @@ def _row(M: int, noise: float) -> dict:
         "mean_instrument": np.abs(np.mean(instrumented, axis=0) - np.arange(M)).max(),
         "gradient_error": _gradient_error(P, Q),
         "definite": len(definite),
-        "broken": broken,
+        "broken": (np.array(ratios)[is_definite] > TOLERANCE).sum(),
         "least": (-np.linalg.slogdet(definite)[1] - M * np.log(M)).min(initial=np.inf),
     }
-
-
-def _view(rng: np.random.Generator, alpha: np.ndarray) -> np.ndarray:
-    gamma = rng.standard_gamma(alpha) + np.finfo(float).tiny
-    return gamma / gamma.sum(axis=1, keepdims=True)
-
-
-def _is_broken(mean: np.ndarray, two: np.ndarray, e: np.ndarray) -> bool:
-    if np.linalg.eigvalsh(two)[0] <= 0:
-        return False
-    E = mean.T @ e / len(e)
-    return bool(abs(signed_loss(gram(mean), E)) > determinant_bound(two, E) * TOLERANCE)
 
 
 def _bias_in_errors(estimates: list[np.ndarray], truth: np.ndarray) -> float:
