@@ -18,8 +18,8 @@ from moaplus.storage.files import save_text
 from moaplus.storage.frames import save_frame
 
 INTRODUCTION = """\
-Symbols: P, (n, M), concentrations; Γ = PᵀP; minimax weights A = PΓ⁻¹; errors e, (n, M); E = Pᵀe; s
-= tr(Γ⁻¹E) = Σ_k Σ_i a_i^k e_ik, the paper's loss without its absolute value. The *paper's bound*
+Symbols: P, (n, M), concentrations; Γ = PᵀP; minimax weights A = PΓ⁻¹; errors e, (n, M); E = Pᵀe;
+s = tr(Γ⁻¹E) = Σ_k Σ_i a_i^k e_ik, the paper's loss without its absolute value. The *paper's bound*
 is ‖Γ⁻¹‖_F ‖diag E‖₂, the *Frobenius bound* ‖Γ⁻¹‖_F ‖E‖_F. Γ' = (PᵀQ + QᵀP)/2 is the Gram matrix of
 two views, random small deformations of each image, with concentrations P and Q. Intervals are 95 %
 intervals over seeds (beta bootstrap-t). Where a table has a column *rows*, it selects a line's

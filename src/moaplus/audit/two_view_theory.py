@@ -15,8 +15,8 @@ FILE = "[two_views.csv](probes/two_views.csv)"
 BOUND = """\
 *Why.* Let G = Γ/n, with eigenvalues λ₁ ≤ … ≤ λ_M. ‖G⁻¹‖_F ≤ √M/λ₁. Rows of P sum to 1, so Σ λ_k =
 tr G = mean ‖p_i‖² ≤ 1, hence λ₂ ⋯ λ_M ≤ (M-1)^(1-M) and det G ≤ λ₁ (M-1)^(1-M). With Cauchy and
-Schwarz that is the bound. Let P̄ be the mean of the concentrations P and Q of two views. Then (PᵀQ
-+ QᵀP)/2 = P̄ᵀP̄ − DᵀD with D = (P − Q)/2, so Γ' is at most Γ̄ = P̄ᵀP̄ in the order of symmetric
+Schwarz that is the bound. Let P̄ be the mean of the concentrations P and Q of two views. Then
+(PᵀQ + QᵀP)/2 = P̄ᵀP̄ − DᵀD with D = (P − Q)/2, so Γ' is at most Γ̄ = P̄ᵀP̄ in the order of symmetric
 matrices, and det Γ' ≤ det Γ̄ if Γ' is positive definite. So with Γ' it is still a bound: of the
 paper's loss of P̄. ∎"""
 
