@@ -49,7 +49,8 @@ MEASURED = {
     ),
     "loss_moa_plus": (
         "MoA+, loss 0.008",
-        "Reconstruction competes with balance: the bound multiplies errors by the norm of Γ⁻¹.",
+        "Its loss depends on the budget, which the talk does not print: it falls from above 0.008 "
+        "to far below as training goes on.",
     ),
     "nmi": (
         "MoA+ significantly outperforms",
@@ -57,8 +58,8 @@ MEASURED = {
     ),
     "loss": (
         "MoA+ significantly outperforms",
-        "The experts of MoA+ see fewer images each; how the gap changes with training: study "
-        "`codes`.",
+        "In a short training each expert of MoA+ sees fewer images; in a long one two experts know "
+        "their halves better than one knows all.",
     ),
 }
 
