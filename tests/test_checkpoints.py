@@ -9,6 +9,7 @@ from moaplus.mixture import fit
 from moaplus.plan.runs import Run
 from moaplus.provenance import origin
 from moaplus.runs import training
+from moaplus.runs.evaluation import evaluate
 
 
 class KilledError(Exception):
@@ -24,6 +25,17 @@ def run(smoke_run, monkeypatch) -> Run:
         training, "objective_of", lambda _: lambda o: plain(o) * (1 + 0.01 * torch.rand(()))
     )
     return dataclasses.replace(smoke_run, training=budget)
+
+
+@pytest.fixture
+def deep(run) -> Run:
+    """The same run, but its gate sees views, and has heads of which one is chosen half-way."""
+    return dataclasses.replace(
+        run,
+        objective="moa_plus_views",
+        network=dataclasses.replace(run.network, gate="deep"),
+        training=dataclasses.replace(run.training, views=("affine", "elastic", "thickness")),
+    )
 
 
 def train(run: Run, monkeypatch, steps: int | None = None, every: int = 1) -> bool:
@@ -74,6 +86,20 @@ def test_killed_at_any_step(run, never_killed, monkeypatch, every, moments):
         assert made(run) == never_killed
         run.model.unlink()
         run.checkpoint.unlink()
+
+
+def test_killed_before_and_after_a_head_is_chosen(deep, monkeypatch):
+    assert train(deep, monkeypatch)
+    whole = made(deep)
+    evaluate(deep)
+    for path in deep.folder.iterdir():
+        path.unlink()
+    for steps in (4, 7, 11):
+        assert not train(deep, monkeypatch, steps)
+        assert train(deep, monkeypatch)
+        assert made(deep) == whole
+        deep.model.unlink()
+        deep.checkpoint.unlink()
 
 
 def test_killed_again_and_again(run, never_killed, monkeypatch):

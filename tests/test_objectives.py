@@ -1,5 +1,6 @@
 """Objectives against explicit sums in numpy, float64, and on gates that make Γ singular."""
 
+import dataclasses
 import importlib
 from dataclasses import dataclass
 
@@ -34,10 +35,12 @@ class Batch:
     images: torch.Tensor
     reconstructions: torch.Tensor
     logits: torch.Tensor
+    views: torch.Tensor | None = None
 
     @property
     def outcome(self) -> Outcome:
-        return Outcome(residual_products(self.images, self.reconstructions), self.logits, RIDGE)
+        products = residual_products(self.images, self.reconstructions)
+        return Outcome(products, self.logits, self.views, ridge=RIDGE)
 
 
 def batch(seed: int, n: int = 40, experts: int = 3, sharpness: float = 4.0) -> Batch:
@@ -49,7 +52,7 @@ def batch(seed: int, n: int = 40, experts: int = 3, sharpness: float = 4.0) -> B
 
 
 def value(name: str, b: Batch) -> torch.Tensor:
-    return OBJECTIVES[name](b.outcome, **CONSTANTS.get(name, {}))
+    return OBJECTIVES[name](b.outcome, **CONSTANTS.get(name, {})).mean()
 
 
 def explicit(b: Batch) -> tuple[np.ndarray, np.ndarray]:
@@ -85,11 +88,24 @@ def by_hand(name: str, b: Batch) -> float:
         return moa + BALANCE * balance + Z * z
     gamma, E = P.T @ P, P.T @ e
     norm = np.linalg.norm(np.linalg.inv(gamma))
+    diagonal = np.linalg.norm(np.diag(E))
+    joint = gamma / n
     return {
-        "moa_plus": norm * np.linalg.norm(np.diag(E)),
+        "moa_plus": norm * diagonal,
         "moa_plus_exact": abs(np.sum((P @ np.linalg.inv(gamma)) * e)),
         "moa_plus_frobenius": norm * np.linalg.norm(E),
+        "moa_plus_views": -np.log(np.linalg.det(joint)) + np.log(diagonal / n),
+        "moa_plus_one_view": -np.log(np.linalg.det(joint)) + np.log(diagonal / n),
+        "moa_plus_views_frobenius": np.log(norm * diagonal),
+        "moa_plus_views_paper": norm * diagonal,
+        "iic": np.log(diagonal / n) - mutual_information(joint),
     }[name]
+
+
+def mutual_information(joint: np.ndarray) -> float:
+    rows, columns = joint.sum(axis=1), joint.sum(axis=0)
+    entropies = [-(p * np.log(p)).sum() for p in (rows, columns, joint.ravel())]
+    return entropies[0] + entropies[1] - entropies[2]
 
 
 def test_every_objective_has_its_constants_in_params_and_here():
@@ -120,6 +136,32 @@ def test_objectives_are_their_formulas(name, seed, experts):
     if torch.linalg.eigvalsh(b.outcome.gram)[0] < RIDGE:
         return  # the guard acts: tested below
     assert value(name, b).item() == pytest.approx(by_hand(name, b), rel=1e-7, abs=1e-9)
+
+
+@given(seed=seeds, experts=experts, heads=st.integers(1, 3))
+def test_objectives_of_two_views_are_their_formulas_head_by_head(seed, experts, heads):
+    b = batch(seed, experts=experts)
+    generator = torch.Generator().manual_seed(seed)
+    common = 4 * torch.randn(heads, 40, experts, generator=generator, dtype=torch.float64)
+    noise = torch.randn(2, heads, 40, experts, generator=generator, dtype=torch.float64)
+    o = dataclasses.replace(b, views=common + noise / 2).outcome
+    _, e = explicit(b)
+    error = np.log(np.linalg.norm(np.diag(o.concentrations.numpy().T @ e / 40)))
+    for head in range(heads):
+        P, Q = np.exp((common[head] + noise[:, head] / 2).numpy())
+        P, Q = P / P.sum(axis=1, keepdims=True), Q / Q.sum(axis=1, keepdims=True)
+        both = [(P.T @ Q + Q.T @ P) / 80, (P.T @ P + Q.T @ Q) / 80]
+        if min(np.linalg.eigvalsh(gram)[0] for gram in both) < RIDGE:
+            continue
+        norm = np.linalg.norm(np.linalg.inv(both[0]))
+        for name, expected in {
+            "moa_plus_views": error - np.log(np.linalg.det(both[0])),
+            "moa_plus_one_view": error - np.log(np.linalg.det(both[1])),
+            "moa_plus_views_frobenius": error + np.log(norm),
+            "moa_plus_views_paper": np.exp(error) * norm,
+            "iic": error - mutual_information(both[0]),
+        }.items():
+            assert OBJECTIVES[name](o)[head].item() == pytest.approx(expected, rel=1e-7, abs=1e-9)
 
 
 GATES = {

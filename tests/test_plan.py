@@ -66,13 +66,14 @@ def test_paths_name_everything_that_differs(tmp_path):
 
 
 OTHER = {
-    "model": {"architecture": "unet", "channels": [3, 5], "latent": 9},
+    "model": {"architecture": "unet", "channels": [3, 5], "latent": 9, "gate": "deep"},
     "train": {
         "epochs": 9,
         "batch_size": 9,
         "learning_rate": 0.5,
         "schedule": "constant",
         "ridge": 0.5,
+        "views": ["affine", "elastic"],
     },
 }
 
@@ -80,6 +81,8 @@ OTHER = {
 @pytest.mark.parametrize(("part", "key"), [(part, key) for part in OTHER for key in PARAMS[part]])
 def test_every_setting_that_a_study_changes_is_in_its_folder(tmp_path, part, key):
     smoke = {k: v for k, v in PARAMS["studies"]["smoke"].items() if k != "train"}
+    if key == "views":
+        smoke["model"] = {"gate": "deep"}  # which sees them
     changes = {part: {key: OTHER[part][key]}}
     params = PARAMS | {
         "studies": {"plain": smoke, "changed": smoke | changes},
@@ -91,8 +94,15 @@ def test_every_setting_that_a_study_changes_is_in_its_folder(tmp_path, part, key
     assert not plain & changed
 
 
+def test_views_are_for_gates_that_see_them(tmp_path):
+    with pytest.raises(
+        UserError, match=r"train\.views: the gate small sees no views; allowed: \[\]"
+    ):
+        load(tmp_path, changed("train", PARAMS["train"] | {"views": ["affine"]}))
+
+
 def test_whole_numbers_may_be_written_with_a_point(tmp_path):
-    params = changed("model", {"architecture": "cae", "channels": [8.0, 16.0], "latent": 32.0})
+    params = changed("model", PARAMS["model"] | {"channels": [8.0, 16.0], "latent": 32.0})
     params["train"]["epochs"] = 6.0
     run = next(iter(load(tmp_path, params).default_runs.values()))
     numbers = (*run.network.channels, run.network.latent, run.training.epochs)
@@ -157,7 +167,7 @@ def test_one_more_seed_adds_just_its_runs(tmp_path):
         ("studies.smoke.seeds", 3, ["seeds", "3", "a list of at least 1, no two the same, each a"]),
         ("model.channels", [8], ["model.channels", "[8]", "a list of 2, each a whole number"]),
         ("model", {}, ["model", "without architecture, channels, latent"]),
-        ("objectives", {"mow": {}}, ["objectives", "'mow'", "one of hinton, moa"]),
+        ("objectives", {"mow": {}}, ["objectives", "'mow'", "one of hinton, iic, moa"]),
         (
             "studies.smoke.vary",
             {"architecture": ["vit", "cae"]},

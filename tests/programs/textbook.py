@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from moaplus.data.fetch import torchvision_datasets
+from moaplus.mixture.gates.small import SmallGate
 from moaplus.mixture.layers import LEAK
-from moaplus.mixture.networks import Gate
 
 
 def autoencoder(channels: tuple[int, int], latent: int) -> nn.Sequential:
@@ -38,7 +38,7 @@ class TextbookMixture(nn.Module):
     def __init__(self, experts: int, channels: tuple[int, int], latent: int):
         super().__init__()
         self.experts = nn.ModuleList(autoencoder(channels, latent) for _ in range(experts))
-        self.gate = Gate(experts, channels)
+        self.gate = SmallGate(experts, channels)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         return torch.stack([expert(images) for expert in self.experts]), self.gate(images)

@@ -1,7 +1,7 @@
 """Training: images in, weights and records out. It knows no file and no plan."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -13,7 +13,7 @@ from moaplus.mixture.networks import MixtureOfAutoencoders
 from moaplus.mixture.optimizer import Adam
 from moaplus.mixture.outcome import Outcome
 
-Objective = Callable[[Outcome], Tensor]
+Objective = Callable[[Outcome], Tensor]  # a value, or one for each head of the gate
 Schedule = Callable[[int, int, float], float]  # update, all updates, peak -> learning rate
 
 
@@ -34,9 +34,15 @@ class State:
     rows: list[dict] = field(default_factory=list)
 
 
-def start(mixture: MixtureOfAutoencoders, seed: int) -> State:
-    """The state of a training before its first epoch."""
-    network = mixture.flat()
+def start(mixture: MixtureOfAutoencoders, seed: int, views: Collection[str] = ()) -> State:
+    """The state of a training before its first epoch.
+
+    Args:
+        mixture: with its first weights.
+        seed: of the order of the images.
+        views: deformations, for a gate that sees views of the images.
+    """
+    network = mixture.train().flat(views)
     return State(network, Adam(network.vector), torch.Generator().manual_seed(seed))
 
 
@@ -74,9 +80,15 @@ def fit(
         return schedule(state.optimizer.updates, epochs * steps, learning_rate)
 
     while len(state.rows) < epochs:
+        state.network.done = len(state.rows) / epochs
         shuffled = torch.randperm(len(images), generator=state.order).to(images.device)
-        epoch(state, inputs, shuffled.split(batch_size), objective, rate, ridge)
+        batches = state.network.batches(shuffled, batch_size)
+        epoch(state, inputs, batches, objective, rate, ridge)
+        if len(state.rows) == math.ceil(epochs / 2):
+            optimizer = state.optimizer
+            state.network.half_way(state.rows[-1], optimizer.means, optimizer.squares)
         after_epoch(state)
+    state.network.finish(images)
 
 
 def epoch(
@@ -107,7 +119,7 @@ def step(
     ridge: float,
 ) -> tuple[Outcome, Tensor]:
     """One update of the weights on some of the images; returns what they gave."""
-    outcome = Outcome(*state.network(inputs, batch), ridge)
+    outcome = Outcome(*state.network(inputs, batch), ridge=ridge)
     value = objective(outcome)
-    state.optimizer.step(state.network.gradient(value), learning_rate)
-    return outcome, value.detach()
+    state.optimizer.step(state.network.gradient(value.mean()), learning_rate)
+    return outcome, value.detach().view(-1)

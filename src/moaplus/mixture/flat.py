@@ -1,5 +1,7 @@
 """A mixture whose weights lie in one vector: what the optimizer updates and a checkpoint holds."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +16,10 @@ class Flat:
     Attributes:
         mixture: its parameters are views of `vector` from now on.
         vector: (parameters,), all weights, in the order of `mixture.named_parameters()`.
+        done: share of the training that is done, when an epoch begins.
     """
+
+    done = 0.0
 
     def __init__(self, mixture: nn.Module):
         self.mixture = mixture
@@ -48,7 +53,22 @@ class Flat:
         reconstructions, logits = self.mixture(images)
         return residual_products(images, reconstructions), logits
 
+    def batches(self, order: Tensor, size: int) -> Sequence[Tensor]:
+        """An epoch's indices of images, in batches of `size`; the last one may be smaller."""
+        return order.split(size)
+
     def gradient(self, value: Tensor) -> Tensor:
         """Of a value that was made of the last call, (parameters,); good until the next one."""
         gradients = torch.autograd.grad(value, self.leaves)
         return torch.cat([gradient.flatten() for gradient in gradients])
+
+    def half_way(self, row: dict, *vectors: Tensor) -> None:
+        """Half of the training is done.
+
+        Args:
+            row: of the history, of the last epoch.
+            vectors: of the optimizer, in the order of the weights.
+        """
+
+    def finish(self, images: Tensor) -> None:
+        """All of the training is done, on these images (n, 28, 28)."""

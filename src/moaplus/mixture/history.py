@@ -9,6 +9,8 @@ from torch import Tensor
 from moaplus.mixture.outcome import Outcome, guarded
 from moaplus.theory.bounds import frobenius_bound, paper_bound, signed_loss
 
+HEAD_COLUMN = "objective_head_"  # of the objective by one head of the gate, if it has several
+
 
 class NotFiniteError(ArithmeticError):
     """Training left the finite numbers; the message says by what, when."""
@@ -27,7 +29,7 @@ class EpochRecord:
         self.objectives: list[Tensor] = []
 
     def add(self, outcome: Outcome, objective: Tensor) -> None:
-        """Add a batch."""
+        """Add a batch; the objective is (1,), or (heads,) of a gate with several."""
         self.products.append(outcome.products.detach())
         self.logits.append(outcome.logits.detach())
         self.objectives.append(objective)
@@ -61,7 +63,9 @@ class EpochRecord:
 
     def _outcome(self) -> Outcome:
         """Of all images of the epoch so far."""
-        return Outcome(torch.cat(self.products).cpu(), torch.cat(self.logits).cpu(), self.ridge)
+        return Outcome(
+            torch.cat(self.products).cpu(), torch.cat(self.logits).cpu(), ridge=self.ridge
+        )
 
     def _sizes(self) -> list[int]:
         return [len(logits) for logits in self.logits]
@@ -70,12 +74,15 @@ class EpochRecord:
         """Of what is minimised and of both errors, over images."""
         sizes = self._sizes()
         best = outcome.concentrations.argmax(dim=1, keepdim=True)
-        objective = torch.stack(self.objectives).cpu().double()
+        by_head = torch.stack(self.objectives).cpu().double()
+        by_head = by_head.repeat_interleave(torch.tensor(sizes), dim=0)
+        heads = dict(enumerate(by_head.T)) if by_head.shape[1] > 1 else {}
         means = {}
         for name, values in {
-            "objective": objective.repeat_interleave(torch.tensor(sizes)),
+            "objective": by_head.mean(dim=1),
             "mixture_error": outcome.mixture_errors.double(),
             "routed_error": outcome.errors.gather(1, best).squeeze(1).double(),
+            **{f"{HEAD_COLUMN}{head}": values for head, values in heads.items()},
         }.items():
             finite = torch.stack([batch.isfinite().all() for batch in values.split(sizes)])
             if not finite.all():
@@ -86,7 +93,7 @@ class EpochRecord:
     def _bounds(self, outcome: Outcome) -> dict:
         """The signed loss, its bounds and Γ over the steps, as the objectives see them."""
         batches = [
-            Outcome(products, logits, self.ridge)
+            Outcome(products, logits, ridge=self.ridge)
             for products, logits in zip(
                 outcome.products.split(self._sizes()),
                 outcome.logits.split(self._sizes()),

@@ -1,12 +1,12 @@
 """What a mixture makes of a batch: all that an objective is a function of."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from moaplus.theory.concentrations import gram
+from moaplus.theory.concentrations import gram, two_view_gram
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,15 @@ class Outcome:
         products: (n, M, M), of the residuals d_k = x̂_k − x of experts k and l on an image: the
             mean of d_k d_l over its pixels (`residual_products`).
         logits: (n, M), the gate's output before the softmax.
+        views: logits of two views of each image of the batch by every head of the gate,
+            (2, heads, m, M), if it sees views; n of these m images are those above.
         ridge: the smallest eigenvalue that Γ/n may have where it is inverted.
     """
 
     products: Tensor
     logits: Tensor
+    views: Tensor | None = None
+    _: KW_ONLY
     ridge: float
 
     @cached_property
@@ -47,6 +51,20 @@ class Outcome:
     def gram(self) -> Tensor:
         """Γ/n, (M, M), float64: nearly singular at the start of training."""
         return gram(self.concentrations.double())
+
+    @cached_property
+    def view_concentrations(self) -> tuple[Tensor, Tensor]:
+        """P and Q of both views by every head, (heads, m, M), float64; without views, P twice."""
+        if self.views is None:
+            P = self.concentrations[None].double()
+            return P, P
+        P, Q = self.views.double().softmax(dim=3)
+        return P, Q
+
+    @cached_property
+    def view_grams(self) -> Tensor:
+        """Γ'/n of every head, (heads, M, M), float64."""
+        return two_view_gram(*self.view_concentrations)
 
     @cached_property
     def cross_errors(self) -> Tensor:

@@ -5,6 +5,7 @@ imported here, so that planning needs no torch.
 """
 
 import ast
+import functools
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
@@ -17,9 +18,9 @@ def names(folder: str) -> list[str]:
     return sorted(path.stem for path in paths if path.stem != "__init__")
 
 
-def names_with(folder: str, function: str) -> list[str]:
-    """Names of those files of a folder that define a function of this name."""
-    return [name for name in names(folder) if function in _functions(folder, name)]
+def names_with(folder: str, wanted: str) -> list[str]:
+    """Names of those files of a folder that define, or assign, this name."""
+    return [name for name in names(folder) if wanted in _defined(folder, name)]
 
 
 def constants(objective: str) -> set[str]:
@@ -31,6 +32,18 @@ def constants(objective: str) -> set[str]:
 
 
 def _functions(folder: str, name: str) -> dict[str, ast.FunctionDef]:
-    source = (PACKAGE / folder / f"{name}.py").read_text(encoding="utf-8")
-    found = (node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
-    return {node.name: node for node in found}
+    defined = _defined(folder, name).items()
+    return {name: node for name, node in defined if isinstance(node, ast.FunctionDef)}
+
+
+@functools.cache
+def _defined(folder: str, name: str) -> dict[str, ast.stmt]:
+    """What a file defines and assigns at its top level, by name."""
+    tree = ast.parse((PACKAGE / folder / f"{name}.py").read_text(encoding="utf-8"))
+    found: dict[str, ast.stmt] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            found[node.name] = node
+        elif isinstance(node, ast.Assign):
+            found |= {target.id: node for target in node.targets if isinstance(target, ast.Name)}
+    return found

@@ -42,6 +42,7 @@ def schema() -> dict:
     for kind, allowed in (
         ("objective", names("mixture/objectives")),
         ("architecture", names("mixture/architectures")),
+        ("gate", names("mixture/gates")),
         ("schedule", names("mixture/schedules")),
         ("reference", names("runs/references")),
         ("dataset", list(DATASETS)),

@@ -4,7 +4,7 @@ A run is one training. Its folder reads like its description, for example
 `models/mnist-0+1/cae/M2/moa_plus/seed3`, so the folder alone says what to train.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ SPLITS = ("train", "test")
 SELECTED = Path("data/selected")
 MODELS = Path("models")
 SCRATCH = Path("scratch")  # of runs whose models are not kept
+APART = ("changes", "home")  # of a run, on which its model does not depend
 BENCHMARKS = Path("benchmarks")  # Snakemake's records of time and memory, not versioned
 
 
@@ -52,6 +53,7 @@ class Network:
     architecture: str
     channels: tuple[int, int]
     latent: int
+    gate: str = "small"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Training:
     learning_rate: float
     schedule: str
     ridge: float
+    views: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,5 +135,14 @@ class Run:
         return self.model, self.history, self.concentrations, self.samples
 
     def settings(self) -> dict:
-        """Everything that the model depends on, as plain values."""
-        return {key: value for key, value in asdict(self).items() if key not in ("changes", "home")}
+        """Everything that the model depends on, as plain values.
+
+        A setting with a default is left out where it has that: what was made before there was such
+        a setting still counts.
+        """
+        settings = {key: value for key, value in asdict(self).items() if key not in APART}
+        for part in ("network", "training"):
+            for each in fields(getattr(self, part)):
+                if settings[part][each.name] == each.default:
+                    del settings[part][each.name]
+        return settings

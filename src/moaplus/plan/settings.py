@@ -3,9 +3,12 @@
 from dataclasses import asdict, dataclass, fields
 from itertools import combinations, product
 from pathlib import Path
-from typing import get_type_hints
+from typing import get_args, get_type_hints
 
+from moaplus.plan.choices import names_with
+from moaplus.plan.params import PARAMS
 from moaplus.plan.runs import N_CLASSES, Network, Run, Selection, Training
+from moaplus.storage.files import UserError
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,19 @@ class Settings:
 
 
 def settings(params: dict, changed: dict) -> Settings:
-    """The settings of params.yaml's top level, but for some keys of `model` and `train`."""
+    """The settings of params.yaml's top level, except for some keys of `model` and `train`.
+
+    Raises:
+        UserError: if there are views for a gate that sees none.
+    """
     network, training = _plain(Network, params["model"]), _plain(Training, params["train"])
     ours = [_changed(network, changed), _changed(training, changed)]
+    gate, seeing = ours[0].gate, names_with("mixture/gates", "flat")
+    if ours[1].views and gate not in seeing:
+        raise UserError(
+            f"{PARAMS}: train.views: the gate {gate} sees no views; allowed: [], or one of "
+            f"{', '.join(seeing)} as model.gate"
+        )
     changes = [*_differences(ours[0], network), *_differences(ours[1], training)]
     return Settings(*ours, tuple(changes))
 
@@ -76,9 +89,10 @@ def _plain(kind: type, values: dict) -> Network | Training:
     """Settings with whole numbers written 8.0 as 8, and lists that can be compared."""
 
     def plain(key: str, value):
+        hint = get_type_hints(kind)[key]
         if isinstance(value, list):
-            return tuple(map(int, value))
-        return int(value) if get_type_hints(kind)[key] is int else value
+            return tuple(map(get_args(hint)[0], value))
+        return int(value) if hint is int else value
 
     return kind(**{key: plain(key, value) for key, value in values.items()})
 

@@ -31,6 +31,7 @@ def training_sources(run: Run) -> list[str]:
     return [
         f"moaplus.mixture.objectives.{run.objective}",
         f"moaplus.mixture.architectures.{run.network.architecture}",
+        f"moaplus.mixture.gates.{run.network.gate}",
         f"moaplus.mixture.schedules.{run.training.schedule}",
     ]
 

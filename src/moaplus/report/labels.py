@@ -13,6 +13,8 @@ SETTINGS = {
     "learning_rate": "learning rate {}",
     "schedule": "{}",
     "ridge": "ridge {}",
+    "gate": "{} gate",
+    "views": "views: {}",
 }
 
 

@@ -54,7 +54,7 @@ def evaluate(run: Run, device: str = "cpu", threads: int = 1) -> None:
 @torch.no_grad()
 def _outcomes(network: Flat, images: Tensor, target: torch.device) -> dict[str, Tensor]:
     """P, e and the errors of the mixed reconstruction for all images, batch by batch."""
-    n, M = len(images), network.mixture.gate[-1].out_features
+    n, M = len(images), network.mixture.count
     # Allocated once: small results kept between large batches would fragment the memory.
     values = {
         "concentrations": torch.empty(n, M),

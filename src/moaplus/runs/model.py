@@ -38,7 +38,7 @@ def build(run: Run) -> MixtureOfAutoencoders:
     """The run's mixture, with fresh weights from torch's random state."""
     network = run.network
     return MixtureOfAutoencoders(
-        run.experts, network.architecture, network.channels, network.latent
+        run.experts, network.architecture, network.channels, network.latent, network.gate
     )
 
 

@@ -59,7 +59,7 @@ def _train(run: Run, device: torch.device, checkpoint_every: int | None) -> None
     if run.experts > len(images):
         raise UserError(f"{run.folder}: {run.experts} experts for {len(images)} images")
     torch.manual_seed(run.seed)
-    state = start(build(run).to(device), run.seed)
+    state = start(build(run).to(device), run.seed, run.training.views)
     try:
         _fit(run, state, images, checkpoint_every)
         weights = _weights(state.network.mixture)
@@ -79,7 +79,9 @@ def objective_of(run: Run) -> Objective:
 
 def budget(training: Training) -> dict:
     """The arguments of `fit` that say how to train: the schedule by its function."""
-    return asdict(training) | {"schedule": chosen("schedules", training.schedule)}
+    settings = asdict(training) | {"schedule": chosen("schedules", training.schedule)}
+    del settings["views"]  # the network's
+    return settings
 
 
 def chosen(folder: str, name: str) -> Callable:

@@ -22,15 +22,15 @@ def gram(P: Array) -> Array:
 
 
 def two_view_gram(P: Array, Q: Array) -> Array:
-    """Γ'/n = (PᵀQ + QᵀP)/2n, shape (M, M), of concentrations from two views of n observations.
+    """Γ'/n = (PᵀQ + QᵀP)/2n, (…, M, M), of concentrations from two views of n observations.
 
     If the two views of an observation are independent, and of one distribution, it is an unbiased
     estimate of Γ/n of their expected concentrations, as noise in P and noise in Q are independent;
     `gram(P)` has the variance of the noise in it. In the words of errors in variables, Q is an
     instrument for P (Fuller 1987, "Measurement error models", section 1.4).
     """
-    cross = P.T @ Q / len(P)
-    return (cross + cross.T) / 2
+    cross = P.mT @ Q / P.shape[-2]
+    return (cross + cross.mT) / 2
 
 
 def minimax_weights(P: Array, ridge: float = 0.0) -> Array:

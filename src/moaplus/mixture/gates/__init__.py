@@ -1,0 +1,1 @@
+"""Gates: networks that say whose image it is, a file each."""

@@ -1,0 +1,61 @@
+"""Training on two views of each image: what the bound with the Gram matrix across them needs."""
+
+import math
+from collections.abc import Collection
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
+
+from moaplus.mixture.flat import Flat
+from moaplus.mixture.history import HEAD_COLUMN
+from moaplus.mixture.outcome import residual_products
+from moaplus.mixture.views import random_views
+
+WEAKER = 0.4  # strength of the views in the second half of training
+CHUNK = 1000  # images at a time when no gradient is needed
+
+
+class TwoViews(Flat):
+    """A mixture whose gate sees two views of each image of a batch, its experts some images.
+
+    Each of the M experts sees n/M of a batch's n images, so that all together take the time of one.
+    """
+
+    def __init__(self, mixture: nn.Module, deformations: Collection[str]):
+        super().__init__(mixture)
+        self.deformations = deformations
+
+    def batches(self, order: Tensor, size: int) -> tuple[Tensor, ...]:
+        """As many batches as usual, all as large: a small one would say little of Γ'."""
+        return order.tensor_split(math.ceil(len(order) / size))
+
+    def __call__(self, inputs: tuple[Tensor, ...], batch: Tensor) -> tuple[Tensor, ...]:
+        """Of some of the batch's images products of residuals, and logits of their mean
+        concentrations over both views; of all logits of both views, (2, heads, n, M).
+        """
+        if not self.mixture.training:
+            return super().__call__(inputs, batch)
+        images = inputs[0][batch]
+        strength = 1 if self.done < 0.5 else WEAKER
+        views = random_views(torch.cat([images, images])[:, None], self.deformations, strength)
+        logits = self.mixture.gate.by_head(views[:, 0]).unflatten(1, (2, -1)).transpose(0, 1)
+        seen = images[: math.ceil(len(images) / self.mixture.count)]
+        products = residual_products(seen, self.mixture.experts(seen))
+        first, second = logits[:, 0, : len(seen)].log_softmax(dim=2)
+        return products, torch.logaddexp(first, second), logits
+
+    @torch.no_grad()
+    def half_way(self, row: dict, *vectors: Tensor) -> None:
+        """Make the head with the least objective the first one, whose clusters experts get."""
+        by_head = [value for key, value in row.items() if key.startswith(HEAD_COLUMN)]
+        best = by_head.index(min(by_head)) if by_head else 0
+        for vector in (self.vector, *vectors):
+            for name in ("gate.heads.weight", "gate.heads.bias"):
+                heads = self.views(vector)[name].unflatten(0, (-1, self.mixture.count))
+                heads[[0, best]] = heads[[best, 0]]
+
+    @torch.no_grad()
+    def finish(self, images: Tensor) -> None:
+        """Normalise by the images themselves, not by views of them."""
+        update_bn(images.split(CHUNK), self.mixture.gate)

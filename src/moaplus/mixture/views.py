@@ -1,0 +1,77 @@
+"""Random small deformations of images: the views of an image that say the same of it.
+
+A whole batch takes one matrix product, which makes the sampling grids, and one `grid_sample`.
+"""
+
+import functools
+import math
+from collections.abc import Collection
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# How far views go at strength 1, each drawn for each image on its own.
+ROTATION = math.radians(15)  # at most, to either side
+STRETCH = 0.25  # of each axis, at most, as a logarithm
+SHEAR = 0.3  # at most, to either side
+SHIFT = 0.18  # at most, as a share of half the image's side
+ELASTIC = 0.06  # standard deviation at the knots of a smooth field, of half the image's side
+KNOTS = 5  # of that field, along each side
+
+
+def random_views(images: Tensor, deformations: Collection[str], strength: float = 1) -> Tensor:
+    """A random view of each image, (n, channels, h, w) -> (n, channels, h, w).
+
+    Random numbers are torch's own on the CPU, so that views are the same on every device.
+
+    Args:
+        images: 0 where there is nothing.
+        deformations: of `affine`, `elastic` and `thickness`.
+        strength: of all of them, 1 or less.
+    """
+    n, _, *sides = images.shape
+    uniform = strength * (2 * torch.rand(n, 7) - 1)
+    knots = strength * ELASTIC * torch.randn(n, KNOTS**2, 2)
+    plane = _affine(uniform if "affine" in deformations else 0 * uniform)
+    coefficients = torch.cat([plane, knots if "elastic" in deformations else 0 * knots], dim=1)
+    grids = _basis(*sides).to(images) @ coefficients.to(images)
+    views = F.grid_sample(images, grids.view(n, *sides, 2), align_corners=False)
+    return _thickened(views, uniform[:, 6].to(images)) if "thickness" in deformations else views
+
+
+def _affine(uniform: Tensor) -> Tensor:
+    """Coefficients of x, y and 1 in the place that a pixel is taken from, (n, 3, 2)."""
+    angle, across, down, shear = (
+        uniform[:, :4] * torch.tensor([ROTATION, STRETCH, STRETCH, SHEAR])
+    ).T
+    cos, sin = angle.cos(), angle.sin()
+    across, down = across.exp(), down.exp()
+    x = torch.stack([cos * across, sin * across], dim=1)
+    y = torch.stack([cos * shear - sin * down, sin * shear + cos * down], dim=1)
+    return torch.stack([x, y, SHIFT * uniform[:, 4:6]], dim=1)
+
+
+@functools.cache
+def _basis(height: int, width: int) -> Tensor:
+    """x, y, 1 and a smooth bump at each knot, at every pixel: (h·w, 3 + KNOTS²)."""
+    x, y = (((2 * torch.arange(side) + 1) / side - 1) for side in (width, height))
+    y, x = torch.meshgrid(y, x, indexing="ij")
+    bumps = torch.eye(KNOTS**2).view(-1, 1, KNOTS, KNOTS)
+    bumps = F.interpolate(bumps, (height, width), mode="bicubic", align_corners=True)
+    plane = torch.stack([x, y, torch.ones_like(x)])
+    return torch.cat([plane.flatten(1), bumps.flatten(1)]).T.contiguous()
+
+
+def _thickened(images: Tensor, amount: Tensor) -> Tensor:
+    """Each pixel towards the largest (amount > 0) or the least of itself and the four beside it."""
+    amount = amount[:, None, None, None]
+    up, down = (_extreme(images, pick) - images for pick in (torch.maximum, torch.minimum))
+    return images + amount.clamp(min=0) * up + (-amount).clamp(min=0) * down
+
+
+def _extreme(images: Tensor, pick) -> Tensor:
+    padded = F.pad(images, (1, 1, 1, 1))
+    beside = pick(padded[..., 1:-1, :-2], padded[..., 1:-1, 2:])
+    above = pick(padded[..., :-2, 1:-1], padded[..., 2:, 1:-1])
+    return pick(pick(beside, above), images)

@@ -1,0 +1,164 @@
+"""Views of images, and the gate that is trained on two of each."""
+
+import math
+
+import pytest
+import torch
+from scipy import ndimage
+
+from moaplus.mixture.fit import State, fit, start
+from moaplus.mixture.networks import MixtureOfAutoencoders
+from moaplus.mixture.objectives.moa_plus_views import moa_plus_views
+from moaplus.mixture.schedules.constant import constant
+from moaplus.mixture.view_training import WEAKER, TwoViews
+from moaplus.mixture.views import SHIFT, random_views
+from moaplus.plan.choices import names, names_with
+
+ALL = ("affine", "elastic", "thickness")
+
+
+def blobs(n: int) -> torch.Tensor:
+    """Smooth images, (n, 1, 28, 28)."""
+    noise = torch.rand(n, 1, 28, 28).numpy()
+    return torch.from_numpy(ndimage.gaussian_filter(noise, (0, 0, 3, 3), mode="constant"))
+
+
+def test_without_deformations_a_view_is_the_image():
+    images = blobs(5)
+    torch.testing.assert_close(random_views(images, ()), images)
+    torch.testing.assert_close(random_views(images, ALL, strength=0), images)
+
+
+@pytest.mark.parametrize("deformation", ALL)
+def test_each_deformation_changes_every_image_in_its_own_way_and_the_stronger_the_more(deformation):
+    images = blobs(1).expand(50, -1, -1, -1)
+    changes = []
+    for strength in (0.2, 1):
+        torch.manual_seed(0)
+        views = random_views(images, (deformation,), strength)
+        assert len(views.flatten(1).unique(dim=0)) == 50
+        changes.append((views - images).square().mean())
+    assert changes[0] < 0.5 * changes[1]
+
+
+def test_an_affine_view_is_scipys(monkeypatch):
+    image = blobs(1)
+    uniform = torch.tensor([[0.3, -0.5, 0.7, 0.2, 0.4, -0.6, 0.0]])
+    monkeypatch.setattr(torch, "rand", lambda *shape: (uniform + 1) / 2)
+    view = random_views(image, ("affine",))[0, 0].numpy()
+    angle, across, down, shear = math.radians(15) * 0.3, 0.25 * -0.5, 0.25 * 0.7, 0.3 * 0.2
+    # Rows of the matrix are y and x, as scipy has them; the centre of an image is (13.5, 13.5).
+    rotation = torch.tensor(
+        [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
+    ).double()
+    stretched = torch.tensor([[math.exp(down), 0.0], [shear, math.exp(across)]]).double()
+    matrix = (rotation @ stretched).numpy()
+    shift = SHIFT * 14 * torch.tensor([-0.6, 0.4]).double().numpy()
+    centre = torch.tensor([13.5, 13.5]).double().numpy()
+    offset = centre + shift - matrix @ centre
+    expected = ndimage.affine_transform(image[0, 0].numpy(), matrix, offset, order=1)
+    inner = slice(4, -4)
+    assert abs(view - expected)[inner, inner].max() < 1e-5
+
+
+def test_thickness_takes_each_pixel_towards_the_largest_or_least_beside_it(monkeypatch):
+    image = blobs(1)
+    cross = ndimage.generate_binary_structure(2, 1)
+    for amount, extreme in ((0.6, ndimage.grey_dilation), (-0.6, ndimage.grey_erosion)):
+        uniform = torch.tensor([[0.0] * 6 + [amount]])
+        monkeypatch.setattr(torch, "rand", lambda *shape, u=uniform: (u + 1) / 2)
+        (view,) = random_views(image, ("thickness",))[0].numpy()
+        plain = image[0, 0].numpy()
+        target = extreme(plain, footprint=cross, mode="constant")
+        assert view == pytest.approx(plain + 0.6 * (target - plain), abs=1e-6)
+
+
+def training(M: int = 3, n: int = 40, gate: str = "deep") -> tuple[State, torch.Tensor]:
+    torch.manual_seed(0)
+    state = start(MixtureOfAutoencoders(M, "cae", (4, 6), 5, gate), 0, ALL)
+    return state, blobs(n)[:, 0]
+
+
+def run(state: State, images: torch.Tensor, epochs: int = 4) -> None:
+    fit(
+        state, images, moa_plus_views, epochs=epochs, batch_size=16, learning_rate=1e-2,
+        schedule=constant, ridge=1e-4,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("gate", names("mixture/gates"))
+def test_every_gate_gives_logits_for_each_expert(gate):
+    mixture = MixtureOfAutoencoders(4, "cae", (4, 6), 5, gate)
+    reconstructions, logits = mixture(torch.rand(7, 28, 28))
+    assert reconstructions.shape == (4, 7, 28, 28)
+    assert logits.shape == (7, 4)
+    assert isinstance(mixture.flat(), TwoViews) == (gate in names_with("mixture/gates", "flat"))
+
+
+def test_batches_of_views_are_of_one_size():
+    state, _ = training()
+    assert [len(batch) for batch in state.network.batches(torch.arange(33), 16)] == [11, 11, 11]
+
+
+def test_a_batch_gives_views_of_all_images_by_every_head_and_errors_of_some():
+    state, images = training(M=3)
+    products, logits, views = state.network((images,), torch.arange(10, 26))
+    assert views.shape == (2, 5, 16, 3)
+    assert products.shape == (6, 3, 3)
+    P, Q = views[:, 0, :6].softmax(dim=2)
+    torch.testing.assert_close(logits.softmax(dim=1), (P + Q) / 2)
+    state.network.mixture.eval()
+    _, clean = state.network((images,), torch.arange(10, 26))
+    torch.testing.assert_close(clean, state.network.mixture.gate(images[10:26]))
+
+
+def test_views_are_weaker_in_the_second_half(monkeypatch):
+    state, images = training()
+    strengths = []
+
+    def watched(images, deformations, strength):
+        assert deformations == ALL
+        strengths.append(strength)
+        return random_views(images, deformations, strength)
+
+    monkeypatch.setattr("moaplus.mixture.view_training.random_views", watched)
+    run(state, images, epochs=4)
+    assert strengths == 6 * [1] + 6 * [WEAKER]
+
+
+def test_half_way_the_best_head_comes_first_with_all_that_the_optimizer_knows_of_it():
+    state, images = training()
+    run(state, images, epochs=1)
+    gate, adam, before = state.network.mixture.gate, state.optimizer, {}
+    with torch.no_grad():
+        logits = gate.eval().by_head(images)
+    before = [vector.clone() for vector in (adam.means, adam.squares)]
+    row = {f"objective_head_{head}": value for head, value in enumerate([3.0, 2, -1, 5, 0])}
+    state.network.half_way(row, adam.means, adam.squares)
+    with torch.no_grad():
+        torch.testing.assert_close(gate.by_head(images), logits[[2, 1, 0, 3, 4]])
+    for ours, theirs in zip((adam.means, adam.squares), before, strict=True):
+        ours, theirs = (
+            state.network.views(vector)["gate.heads.weight"].view(5, 3, -1)
+            for vector in (ours, theirs)
+        )
+        torch.testing.assert_close(ours, theirs[[2, 1, 0, 3, 4]])
+
+
+def test_the_head_is_chosen_once_by_the_row_of_the_epoch_that_ends_at_half():
+    state, images = training()
+    rows = []
+    state.network.half_way = lambda row, *vectors: rows.append(row["epoch"])
+    run(state, images, epochs=5)
+    assert rows == [3]
+
+
+def test_after_training_it_normalises_by_the_images():
+    state, images = training()
+    run(state, images)
+    gate = state.network.mixture.gate
+    first = gate.trunk[1:2]  # the first convolution
+    outputs = first(images[:, None])
+    torch.testing.assert_close(gate.trunk[2].running_mean, outputs.mean(dim=(0, 2, 3)))
+    variance = outputs.transpose(0, 1).flatten(1).var(dim=1)
+    torch.testing.assert_close(gate.trunk[2].running_var, variance)
