@@ -96,7 +96,7 @@ def test_every_setting_that_a_study_changes_is_in_its_folder(tmp_path, part, key
 
 def test_views_are_for_gates_that_see_them(tmp_path):
     with pytest.raises(
-        UserError, match=r"train\.views: the gate small sees no views; allowed: \[\]"
+        UserError, match=r"train\.views: affine is not allowed; .* gate small: nothing"
     ):
         load(tmp_path, changed("train", PARAMS["train"] | {"views": ["affine"]}))
 

@@ -38,7 +38,7 @@ class TextbookMixture(nn.Module):
     def __init__(self, experts: int, channels: tuple[int, int], latent: int):
         super().__init__()
         self.experts = nn.ModuleList(autoencoder(channels, latent) for _ in range(experts))
-        self.gate = SmallGate(experts, channels)
+        self.gate = SmallGate(experts, channels, (28, 28))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         return torch.stack([expert(images) for expert in self.experts]), self.gate(images)

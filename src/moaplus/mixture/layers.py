@@ -57,15 +57,16 @@ class ExpertUpConv(ExpertLinear):
         return torch.baddbmm(self.bias.repeat(1, 1, 2 * 2), x, self.weight)
 
     def on_blocks(self, x: Tensor) -> Tensor:
-        """Map 2×2 blocks of pixels, (M, n, 2·2·inputs) -> (M, n, 4·4), for one output channel.
+        """Map 2×2 blocks of pixels, (M, n, 2·2·inputs) -> (M, n, outputs·4·4).
 
-        The output is in raster order. One product with a sparse weight takes half the time of
-        four small ones and a reordering of single pixels.
+        Each output channel is in raster order. One product with a sparse weight takes half the
+        time of four small ones and a reordering of single pixels.
         """
         M, inputs, _ = self.weight.shape
-        large = (self.weight @ spread((2, 2), kernel=2).to(x)).view(M, inputs, 4 * 4, 2 * 2)
-        large = large.permute(0, 3, 1, 2).reshape(M, 2 * 2 * inputs, 4 * 4)
-        return torch.baddbmm(self.bias, x, large)
+        weight = self.weight.view(M, inputs, 2 * 2, -1).transpose(2, 3).reshape(M, -1, 2 * 2)
+        large = (weight @ spread((2, 2), kernel=2).to(x)).view(M, inputs, -1, 2 * 2)
+        large = large.permute(0, 3, 1, 2).reshape(M, 2 * 2 * inputs, -1)
+        return torch.baddbmm(self.bias.repeat_interleave(4 * 4, dim=2), x, large)
 
 
 class ExpertConv(nn.Module):

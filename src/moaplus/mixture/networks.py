@@ -7,14 +7,20 @@ to see makes the difference between the architectures, a file each in `architect
 
 import importlib
 from collections.abc import Collection
+from types import ModuleType
 
 from torch import Tensor, nn
 
 from moaplus.mixture.flat import Flat
+from moaplus.mixture.layers import SIDE
 
 
 class MixtureOfAutoencoders(nn.Module):
-    """M experts and a gate: images -> every expert's reconstruction, and the gate's logits."""
+    """M experts and a gate: images -> every expert's reconstruction, and the gate's logits.
+
+    The shape of an image is (28, 28). Some architectures and gates take (colours, 28, 28) too, and
+    `dense` experts and the gate `tabular` take any, as features.
+    """
 
     def __init__(
         self,
@@ -23,16 +29,17 @@ class MixtureOfAutoencoders(nn.Module):
         channels: tuple[int, int],
         latent: int,
         gate: str = "small",
+        shape: tuple[int, ...] = (SIDE, SIDE),
     ):
         super().__init__()
-        self.architecture = importlib.import_module(f"moaplus.mixture.architectures.{architecture}")
-        self.gate_module = importlib.import_module(f"moaplus.mixture.gates.{gate}")
-        self.count = experts
-        self.experts = self.architecture.experts(experts, channels, latent)
-        self.gate = self.gate_module.gate(experts, channels)
+        self.kinds = f"architectures.{architecture}", f"gates.{gate}"
+        self.count, self.shape = experts, shape
+        architecture, gate = self._imported()
+        self.experts = architecture.experts(experts, channels, latent, shape)
+        self.gate = gate.gate(experts, channels, shape)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, 28, 28) -> reconstructions (M, n, 28, 28) and logits (n, M)."""
+        """(n, *shape) -> reconstructions (M, n, *shape) and logits (n, M)."""
         return self.experts(images), self.gate(images)
 
     def flat(self, views: Collection[str] = ()) -> Flat:
@@ -43,6 +50,12 @@ class MixtureOfAutoencoders(nn.Module):
         Args:
             views: deformations, for a gate that sees views.
         """
-        if hasattr(self.gate_module, "flat"):
-            return self.gate_module.flat(self, views)
-        return getattr(self.architecture, "flat", Flat)(self)
+        architecture, gate = self._imported()
+        if hasattr(gate, "flat"):
+            return gate.flat(self, views)
+        grey = self.shape == (SIDE, SIDE)
+        return getattr(architecture, "flat", Flat)(self) if grey else Flat(self)
+
+    def _imported(self) -> list[ModuleType]:
+        """Of its architecture and its gate."""
+        return [importlib.import_module(f"moaplus.mixture.{kind}") for kind in self.kinds]

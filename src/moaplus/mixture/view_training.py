@@ -10,7 +10,6 @@ from torch.optim.swa_utils import update_bn
 from moaplus.mixture.flat import Flat
 from moaplus.mixture.history import HEAD_COLUMN
 from moaplus.mixture.outcome import residual_products
-from moaplus.mixture.views import random_views
 
 WEAKER = 0.4  # strength of the views in the second half of training
 CHUNK = 1000  # images at a time when no gradient is needed
@@ -38,8 +37,9 @@ class TwoViews(Flat):
             return super().__call__(inputs, batch)
         images = inputs[0][batch]
         strength = 1 if self.done < 0.5 else WEAKER
-        views = random_views(torch.cat([images, images])[:, None], self.deformations, strength)
-        logits = self.mixture.gate.by_head(views[:, 0]).unflatten(1, (2, -1)).transpose(0, 1)
+        gate = self.mixture.gate
+        views = gate.views(torch.cat([images, images]), self.deformations, strength)
+        logits = gate.by_head(views).unflatten(1, (2, -1)).transpose(0, 1)
         seen = images[: math.ceil(len(images) / self.mixture.count)]
         products = residual_products(seen, self.mixture.experts(seen))
         first, second = logits[:, 0, : len(seen)].log_softmax(dim=2)

@@ -21,23 +21,30 @@ KNOTS = 5  # of that field, along each side
 
 
 def random_views(images: Tensor, deformations: Collection[str], strength: float = 1) -> Tensor:
-    """A random view of each image, (n, channels, h, w) -> (n, channels, h, w).
+    """A random view of each image, (n, h, w) or (n, colours, h, w), of the same shape.
 
     Random numbers are torch's own on the CPU, so that views are the same on every device.
 
     Args:
-        images: 0 where there is nothing.
+        images: beyond their borders they go on as they are there.
         deformations: of `affine`, `elastic` and `thickness`.
         strength: of all of them, 1 or less.
     """
-    n, _, *sides = images.shape
+    n, *_, height, width = images.shape
     uniform = strength * (2 * torch.rand(n, 7) - 1)
     knots = strength * ELASTIC * torch.randn(n, KNOTS**2, 2)
     plane = _affine(uniform if "affine" in deformations else 0 * uniform)
     coefficients = torch.cat([plane, knots if "elastic" in deformations else 0 * knots], dim=1)
-    grids = _basis(*sides).to(images) @ coefficients.to(images)
-    views = F.grid_sample(images, grids.view(n, *sides, 2), align_corners=False)
-    return _thickened(views, uniform[:, 6].to(images)) if "thickness" in deformations else views
+    grids = _basis(height, width).to(images) @ coefficients.to(images)
+    views = F.grid_sample(
+        images.view(n, -1, height, width),
+        grids.view(n, height, width, 2),
+        padding_mode="border",
+        align_corners=False,
+    )
+    if "thickness" in deformations:
+        views = _thickened(views, uniform[:, 6].to(images))
+    return views.view(images.shape)
 
 
 def _affine(uniform: Tensor) -> Tensor:
@@ -71,7 +78,7 @@ def _thickened(images: Tensor, amount: Tensor) -> Tensor:
 
 
 def _extreme(images: Tensor, pick) -> Tensor:
-    padded = F.pad(images, (1, 1, 1, 1))
+    padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
     beside = pick(padded[..., 1:-1, :-2], padded[..., 1:-1, 2:])
     above = pick(padded[..., :-2, 1:-1], padded[..., 2:, 1:-1])
     return pick(pick(beside, above), images)

@@ -18,9 +18,15 @@ def names(folder: str) -> list[str]:
     return sorted(path.stem for path in paths if path.stem != "__init__")
 
 
-def names_with(folder: str, wanted: str) -> list[str]:
-    """Names of those files of a folder that define, or assign, this name."""
-    return [name for name in names(folder) if wanted in _defined(folder, name)]
+def names_with(folder: str, function: str) -> list[str]:
+    """Names of those files of a folder that define a function of this name."""
+    return [name for name in names(folder) if function in _functions(folder, name)]
+
+
+def views(gate: str) -> tuple[str, ...]:
+    """The deformations that views of a gate may have; none of one that sees no views."""
+    assigned = _defined("mixture/gates", gate).get("VIEWS")
+    return ast.literal_eval(assigned.value) if isinstance(assigned, ast.Assign) else ()
 
 
 def constants(objective: str) -> set[str]:

@@ -8,7 +8,7 @@ import jsonschema
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from moaplus.plan.choices import PACKAGE, constants, names
+from moaplus.plan.choices import PACKAGE, constants, names, views
 from moaplus.plan.datasets import DATASETS
 from moaplus.plan.rules_in_words import what_is_wrong
 from moaplus.storage.files import UserError
@@ -44,6 +44,7 @@ def schema() -> dict:
         ("architecture", names("mixture/architectures")),
         ("gate", names("mixture/gates")),
         ("schedule", names("mixture/schedules")),
+        ("view", sorted({view for gate in names("mixture/gates") for view in views(gate)})),
         ("reference", names("runs/references")),
         ("dataset", list(DATASETS)),
     ):

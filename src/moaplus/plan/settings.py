@@ -5,7 +5,7 @@ from itertools import combinations, product
 from pathlib import Path
 from typing import get_args, get_type_hints
 
-from moaplus.plan.choices import names_with
+from moaplus.plan.choices import views
 from moaplus.plan.params import PARAMS
 from moaplus.plan.runs import N_CLASSES, Network, Run, Selection, Training
 from moaplus.storage.files import UserError
@@ -31,16 +31,17 @@ def settings(params: dict, changed: dict) -> Settings:
     """The settings of params.yaml's top level, except for some keys of `model` and `train`.
 
     Raises:
-        UserError: if there are views for a gate that sees none.
+        UserError: if there are views that the gate does not see.
     """
     network, training = _plain(Network, params["model"]), _plain(Training, params["train"])
     ours = [_changed(network, changed), _changed(training, changed)]
-    gate, seeing = ours[0].gate, names_with("mixture/gates", "flat")
-    if ours[1].views and gate not in seeing:
-        raise UserError(
-            f"{PARAMS}: train.views: the gate {gate} sees no views; allowed: [], or one of "
-            f"{', '.join(seeing)} as model.gate"
-        )
+    gate, allowed = ours[0].gate, views(ours[0].gate)
+    for view in ours[1].views:
+        if view not in allowed:
+            raise UserError(
+                f"{PARAMS}: train.views: {view} is not allowed; allowed with the gate {gate}: "
+                f"{', '.join(allowed) or 'nothing'}"
+            )
     changes = [*_differences(ours[0], network), *_differences(ours[1], training)]
     return Settings(*ours, tuple(changes))
 

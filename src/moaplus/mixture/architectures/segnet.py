@@ -31,6 +31,8 @@ class SegNet(nn.Module):
         return self.conv4(h)[:, 0].sigmoid()
 
 
-def experts(count: int, channels: tuple[int, int], latent: int) -> nn.Module:
-    """M of them: (n, 28, 28) -> (M, n, 28, 28)."""
+def experts(
+    count: int, channels: tuple[int, int], latent: int, shape: tuple[int, ...]
+) -> nn.Module:
+    """M of them: (n, 28, 28) -> (M, n, 28, 28); no other shape."""
     return Each(SegNet(channels, latent) for _ in range(count))

@@ -36,6 +36,8 @@ class UNet(nn.Module):
         return self.conv4(h)[:, 0].sigmoid()
 
 
-def experts(count: int, channels: tuple[int, int], latent: int) -> nn.Module:
-    """M of them: (n, 28, 28) -> (M, n, 28, 28)."""
+def experts(
+    count: int, channels: tuple[int, int], latent: int, shape: tuple[int, ...]
+) -> nn.Module:
+    """M of them: (n, 28, 28) -> (M, n, 28, 28); no other shape."""
     return Each(UNet(channels, latent) for _ in range(count))
