@@ -1,0 +1,67 @@
+"""Between a user's images or features and what a mixture sees."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from moaplus.mixture.layers import SIDE
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How inputs become what the mixture sees, and reconstructions inputs again.
+
+    Attributes:
+        shape: of an input.
+        offset, factor: of all pixels, or of each feature: seen = (input - offset) · factor.
+    """
+
+    shape: tuple[int, ...]
+    offset: np.ndarray
+    factor: np.ndarray
+
+    @classmethod
+    def of(cls, X: np.ndarray) -> Self:
+        """Pixels into [0, 1]; features to a mean of 0 and a standard deviation of 1."""
+        if X.ndim > 2:
+            low, high = X.min(), X.max()
+            if low == high:
+                raise ValueError(f"all pixels are {low}: there is nothing to cluster")
+            offset, factor = np.array(low), np.array(1 / (float(high) - float(low)))
+        else:
+            deviations = X.std(axis=0)
+            offset = X.mean(axis=0)
+            factor = 1 / np.where(deviations > 0, deviations, 1)
+        return cls(X.shape[1:], *(np.asarray(value, np.float32) for value in (offset, factor)))
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """The shape of what the mixture sees: images have 28×28 pixels, colours first."""
+        images = {2: (SIDE, SIDE), 3: (self.shape[-1], SIDE, SIDE)}
+        return images.get(len(self.shape), self.shape)
+
+    def forward(self, X: np.ndarray) -> Tensor:
+        """Inputs (n, *shape) -> what the mixture sees, (n, *seen), float32."""
+        inputs = torch.from_numpy((np.float32(X) - self.offset) * self.factor)
+        if inputs.ndim == 2:
+            return inputs
+        images = inputs[:, None] if inputs.ndim == 3 else inputs.permute(0, 3, 1, 2)
+        images = _resized(images, (SIDE, SIDE))
+        return images.reshape(-1, *self.seen).contiguous()
+
+    def backward(self, seen: Tensor) -> np.ndarray:
+        """The way back."""
+        if len(self.shape) > 1:
+            images = _resized(seen.reshape(len(seen), -1, SIDE, SIDE), self.shape[:2])
+            seen = images[:, 0] if len(self.shape) == 2 else images.permute(0, 2, 3, 1)
+        return seen.numpy() / self.factor + self.offset
+
+
+def _resized(images: Tensor, sides: tuple[int, int]) -> Tensor:
+    if images.shape[2:] == sides:
+        return images
+    return F.interpolate(images, sides, mode="bilinear", antialias=True)

@@ -1,0 +1,173 @@
+"""MoA+ as a clusterer of scikit-learn."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.metrics import adjusted_rand_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import moaplus
+from moaplus.estimator import EPOCHS, STEPS, MoAPlus
+from moaplus.storage.files import UserError
+
+
+@parametrize_with_checks([MoAPlus(epochs=30)])
+def test_it_is_an_estimator_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def digits() -> np.ndarray:
+    """300 images of zeros and ones, (300, 8, 8), values from 0 to 16."""
+    images = load_digits(n_class=2).data
+    return images.reshape(-1, 8, 8)[:300]
+
+
+@pytest.fixture(scope="module")
+def fitted(digits) -> MoAPlus:
+    return MoAPlus(2, epochs=20, random_state=0).fit(digits)
+
+
+def test_it_is_a_public_name_that_is_imported_when_needed():
+    assert moaplus.MoAPlus is MoAPlus
+    with pytest.raises(AttributeError, match=r"moaplus.*MoaPlus"):
+        moaplus.MoaPlus  # noqa: B018
+
+
+def test_it_tells_zeros_from_ones(digits, fitted):
+    labels = load_digits(n_class=2).target[:300]
+    assert adjusted_rand_score(labels, fitted.labels_) > 0.9
+
+
+def test_what_it_gives(digits, fitted):
+    P = fitted.predict_proba(digits)
+    assert P.shape == (300, 2)
+    np.testing.assert_allclose(P.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(P, fitted.concentrations_)
+    np.testing.assert_array_equal(P.argmax(axis=1), fitted.labels_)
+    np.testing.assert_array_equal(fitted.predict(digits), fitted.labels_)
+    assert fitted.n_features_in_ == 64
+    assert fitted.n_iter_ == len(fitted.loss_curve_) == 20
+    assert fitted.loss_curve_[-1] < fitted.loss_curve_[0]
+    features = fitted.transform(digits)
+    assert features.shape == (300, len(fitted.get_feature_names_out()))
+
+
+def test_reconstructions_have_the_shape_and_the_units_of_images(digits, fitted):
+    again = fitted.reconstruct(digits)
+    assert again.shape == digits.shape
+    assert np.square(again - digits).mean() < 0.7 * digits.var()
+    shifted = MoAPlus(2, epochs=20, random_state=0).fit(-3 * digits + 7)
+    np.testing.assert_allclose(shifted.score(-3 * digits + 7), fitted.score(digits), atol=0.05)
+    assert -1 < fitted.score(digits) < 0
+
+
+def test_a_seed_gives_the_same_result_and_leaves_torchs_own_state_alone(digits, fitted):
+    before = torch.get_rng_state()
+    again = MoAPlus(2, epochs=20, random_state=0).fit(digits)
+    assert torch.equal(torch.get_rng_state(), before)
+    np.testing.assert_array_equal(again.concentrations_, fitted.concentrations_)
+    other = MoAPlus(2, epochs=20, random_state=1).fit(digits)
+    assert not np.array_equal(other.concentrations_, fitted.concentrations_)
+
+
+def test_a_saved_model_predicts_as_before(digits, fitted, tmp_path):
+    fitted.save(tmp_path / "model.safetensors")
+    read = MoAPlus.load(tmp_path / "model.safetensors")
+    for method in ("predict_proba", "transform", "reconstruct"):
+        np.testing.assert_array_equal(
+            getattr(read, method)(digits), getattr(fitted, method)(digits)
+        )
+    assert read.get_params() == fitted.get_params() | {"random_state": None}
+    unpickled = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(unpickled.predict_proba(digits), fitted.concentrations_)
+
+
+def test_a_file_that_is_no_model_is_refused_in_a_line(fitted, tmp_path):
+    path = tmp_path / "model.safetensors"
+    fitted.save(path)
+    whole = path.read_bytes()
+    for content in (b"", whole[:-9], whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:]):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"model\.safetensors: no model of MoAPlus"):
+            MoAPlus.load(path)
+    with pytest.raises(UserError, match="no model of MoAPlus"):
+        MoAPlus.load(tmp_path / "other.safetensors")
+
+
+def test_it_works_in_a_pipeline_and_as_a_clone(digits, fitted):
+    X, _ = make_blobs(60, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), MoAPlus(3, epochs=3, random_state=0))
+    assert clone(pipeline).fit_predict(X).shape == (60,)
+    assert not hasattr(clone(fitted), "labels_")
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (40, 20), (9, 9, 3), (5,)])
+def test_shapes_of_inputs(shape):
+    X = np.random.default_rng(0).integers(0, 256, (20, *shape)).astype(np.uint8)
+    model = MoAPlus(3, epochs=2).fit(X)
+    assert model.reconstruct(X).shape == X.shape
+    assert model.predict(X[:2]).shape == (2,)
+
+
+@pytest.mark.parametrize("objective", ["moa", "moa_plus", "moa_plus_exact"])
+def test_the_published_objectives_with_the_published_gate(digits, objective):
+    model = MoAPlus(2, objective=objective, gate="small", epochs=2, random_state=0)
+    assert model.fit_predict(digits).shape == (300,)
+    assert model.transform(digits).shape == (300, len(model.get_feature_names_out()))
+
+
+@pytest.mark.parametrize(("n", "batch_size", "epochs"), [(300, 256, 600), (300, 3, EPOCHS)])
+def test_by_default_it_takes_enough_steps(digits, n, batch_size, epochs, monkeypatch):
+    asked = {}
+    monkeypatch.setattr("moaplus.estimator.fit", lambda *_, **settings: asked.update(settings))
+    model = MoAPlus(2, batch_size=batch_size)
+    model.fit(digits)
+    assert asked["epochs"] == epochs
+    assert epochs * -(-n // batch_size) >= STEPS
+
+
+@pytest.mark.parametrize(
+    ("X", "settings", "words"),
+    [
+        (np.full((9, 4, 4), np.nan), {}, "NaN"),
+        (np.full((9, 4, 4), np.inf), {}, "infinity"),
+        (np.ones((9, 4, 4)), {}, "all pixels are 1.0"),
+        (np.ones((1, 4, 4)), {}, "1 sample"),
+        (np.random.rand(9, 4, 4), {"n_clusters": 10}, "n_samples=9 should be >= n_clusters=10"),
+        (np.random.rand(9, 4, 4), {"n_clusters": 0}, "n_clusters"),
+        (np.random.rand(9, 4, 4), {"objective": "mao"}, "objective"),
+        (np.random.rand(9, 2, 2, 2, 2), {}, "5 dimensions"),
+    ],
+)
+def test_bad_input_gets_one_line(X, settings, words):
+    with pytest.raises(ValueError, match=words):
+        MoAPlus(**{"n_clusters": 2} | settings).fit(X)
+
+
+def test_images_may_come_in_a_list(digits):
+    model = MoAPlus(2, epochs=1, random_state=0)
+    np.testing.assert_array_equal(model.fit_predict(list(digits)), model.fit_predict(digits))
+
+
+def test_new_inputs_of_another_shape_are_refused(digits, fitted):
+    with pytest.raises(ValueError, match=r"shape \(4, 16\); fitted on \(8, 8\)"):
+        fitted.predict(digits.reshape(-1, 4, 16))
+    with pytest.raises(ValueError, match="32 features"):
+        fitted.predict(digits[:, :4])
+
+
+def test_a_single_cluster_is_warned_of(digits):
+    with pytest.warns(UserWarning, match="one cluster"):
+        assert (MoAPlus(1, epochs=1).fit_predict(digits) == 0).all()
+
+
+def test_verbose_shows_progress(digits, capsys):
+    MoAPlus(2, epochs=2, verbose=1).fit(digits)
+    assert "objective=" in capsys.readouterr().err
