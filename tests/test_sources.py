@@ -45,6 +45,7 @@ def by_name(rule: str, wildcards: str, outputs: list[str]) -> tuple[str, ...]:
         return (
             f"moaplus.mixture.objectives.{objective}",
             f"moaplus.mixture.architectures.{architecture}",
+            "moaplus.mixture.gates.small",
             "moaplus.mixture.schedules.one_cycle",
         )
     if rule == "audit":

@@ -11,9 +11,9 @@ from ruamel.yaml.error import YAMLError
 from moaplus.plan.choices import PACKAGE, constants, names, views
 from moaplus.plan.datasets import DATASETS
 from moaplus.plan.rules_in_words import what_is_wrong
+from moaplus.plan.runs import PARAMS
 from moaplus.storage.files import UserError
 
-PARAMS = Path("params.yaml")
 SCHEMA = PACKAGE.parents[1] / "workflow" / "schemas" / "params.schema.yaml"
 LONGEST = 200  # characters of a value that a message repeats
 MOST = 100_000  # values, counted as often as aliases repeat them

@@ -10,6 +10,7 @@ from pathlib import Path
 
 N_CLASSES = 10
 SPLITS = ("train", "test")
+PARAMS = Path("params.yaml")
 SELECTED = Path("data/selected")
 MODELS = Path("models")
 SCRATCH = Path("scratch")  # of runs whose models are not kept

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 from moaplus.plan.choices import views
-from moaplus.plan.params import PARAMS
-from moaplus.plan.runs import N_CLASSES, Network, Run, Selection, Training
+from moaplus.plan.runs import N_CLASSES, PARAMS, Network, Run, Selection, Training
 from moaplus.storage.files import UserError
 
 
