@@ -75,6 +75,16 @@ def _parser() -> argparse.ArgumentParser:
     command(_probe, "NAME")
     command(_audit)
     command(_claims)
+    cluster = command(_cluster, "IMAGES", type=Path)
+    cluster.add_argument("--clusters", type=int, required=True, help="how many")
+    cluster.add_argument("--model", type=Path, help="safetensors file to write, for `assign`")
+    cluster.add_argument("--seed", type=int, default=0)
+    cluster.add_argument("--device", default="cpu", help="as torch names it")
+    assign = command(_assign, "MODEL", type=Path)
+    assign.add_argument("images", metavar="IMAGES", type=Path)
+    for own in (cluster, assign):
+        own.add_argument("--output", type=Path, required=True, help="CSV file to write")
+        own.add_argument("--sheet", type=Path, help="PNG file to write: a row for each cluster")
     return parser
 
 
@@ -220,6 +230,20 @@ def _claims(options: argparse.Namespace) -> None:
     from moaplus.report.ledger import write_claims
 
     write_claims(_plan(options))
+
+
+def _cluster(options: argparse.Namespace) -> None:
+    """Cluster your own images: a folder of PNG or JPEG files, an npy or npz array, an idx file."""
+    from moaplus.own_images import cluster_images
+
+    cluster_images(options)
+
+
+def _assign(options: argparse.Namespace) -> None:
+    """Put new images into the clusters of a model that `moaplus cluster --model` wrote."""
+    from moaplus.own_images import assign_images
+
+    assign_images(options)
 
 
 if __name__ == "__main__":

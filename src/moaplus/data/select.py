@@ -1,12 +1,11 @@
 """From verified raw files to the images and labels of one selection."""
 
-import gzip
 import hashlib
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from moaplus.data.idx import load_idx
 from moaplus.plan.runs import Selection
 from moaplus.storage.arrays import save_arrays
 from moaplus.storage.files import UserError
@@ -14,7 +13,6 @@ from moaplus.storage.files import UserError
 SIDE = 28
 SHOWN = 20
 PREFIXES = {"train": "train", "test": "t10k"}  # of the files' names, by split
-IDX_MAGIC = {3: 0x00000803, 1: 0x00000801}  # unsigned bytes, by number of dimensions
 
 
 def select(selection: Selection, raw_files: dict[Path, str]) -> None:
@@ -80,26 +78,17 @@ def _stratified(chosen: np.ndarray, labels: np.ndarray, selection: Selection) ->
 
 
 def read_idx(path: Path, dimensions: int) -> np.ndarray:
-    """Read an idx file, gzipped or not: images (n, 28, 28) or labels (n,), uint8.
-
-    Format: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
+    """Read an idx file of a data set: images (n, 28, 28) or labels (n,), uint8.
 
     Raises:
         UserError: if the file is missing, truncated or in another format.
     """
-    mend = "delete it and run `moaplus fetch`"
     try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: cannot be read ({error}); {mend}") from error
-    size = 4 * (1 + dimensions)
-    header = np.frombuffer(content[:size].ljust(size, b"\0"), dtype=">u4")
-    if header[0] != IDX_MAGIC[dimensions] or len(content) < size:
-        raise UserError(f"{path}: not an idx file of {dimensions} dimensions; {mend}")
-    shape = tuple(int(size) for size in header[1:])
-    values = np.frombuffer(content, dtype=np.uint8, offset=header.nbytes)
-    if shape[1:] not in ((), (SIDE, SIDE)) or len(values) != np.prod(shape):
-        raise UserError(f"{path}: {len(values)} bytes of data where {shape} are stated; {mend}")
-    return values.reshape(shape)
+        values = load_idx(path)
+        if values.ndim != dimensions or values.shape[1:] not in ((), (SIDE, SIDE)):
+            raise ValueError(f"its shape is {values.shape}")
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({error}); delete it and run `moaplus fetch`"
+        ) from error
+    return values
