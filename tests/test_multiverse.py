@@ -12,8 +12,11 @@ from threadpoolctl import threadpool_limits
 from workspace import ROOT, call, change_params, planned_jobs, read_yaml
 
 from moaplus.plan.multiverse import check_multiverse, draw
+from moaplus.plan.studies import load
+from moaplus.report.multiverse.nearest import FRESH, RETRAINED, fresh_study, nearest
 from moaplus.report.multiverse.readings import READINGS, USUAL, distance, held
 from moaplus.report.multiverse.shares import share
+from moaplus.report.recording import recorded_runs
 from moaplus.storage.files import UserError
 from moaplus.theory.surrogate import Surrogate
 
@@ -140,3 +143,15 @@ def test_the_page_counts_what_the_protocols_left(workspace):
         (row,) = re.findall(rf"MoA\+ has the {claim} +\| (\d+) of 6:", page)
         assert int(row) == count
     assert planned_jobs(workspace, "multiverse") == {}
+
+
+def test_the_nearest_protocols_are_trained_again_with_seeds_of_no_other_study(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    plan = load()
+    runs = recorded_runs([run for protocol in plan.protocols for run in protocol.runs])
+    studies = [fresh_study(plan, near) for near in nearest(plan.protocols, runs)[:RETRAINED]]
+    assert all(studies)
+    seeds = {(name, run.seed) for name, study in plan.studies.items() for run in study.runs}
+    assert {name for name, seed in seeds if seed >= FRESH} == {study.name for study in studies}
+    for study in studies:
+        assert {run.seed for run in study.runs} == set(range(FRESH, FRESH + 20))
