@@ -14,7 +14,7 @@ from moaplus import estimator, own_images
 from moaplus.cli import main
 from moaplus.data.pictures import load_pictures
 from moaplus.estimator import MoAPlus
-from moaplus.report.sheet import BORDERLINE, TYPICAL
+from moaplus.report.sheet import BORDERLINE, TYPICAL, draw_sheet
 from moaplus.storage.files import UserError
 
 ZEROS_AND_ONES = load_digits(n_class=2)
@@ -62,18 +62,13 @@ def test_pictures_are_clustered_and_new_ones_assigned(fast, tmp_path, capsys):
     pd.testing.assert_frame_equal(assigned.drop(columns="name"), table[:50].drop(columns="name"))
 
 
-def test_the_sheet_shows_each_cluster_typical_ones_first_and_borderline_ones_last(monkeypatch):
-    from moaplus.report import sheet
-
-    drawn = []
-    monkeypatch.setattr(sheet.plt, "close", drawn.append)
+def test_the_sheet_shows_each_cluster_typical_ones_first_and_borderline_ones_last():
     n = 60
     certain = np.linspace(0.5, 1, n)  # 0.5 is the first image's
     images = np.arange(n)[:, None, None] * np.ones((n, 4, 4))
     concentrations = np.stack([certain, 1 - certain, np.zeros(n)], axis=1)
     concentrations[:3] = [0, 0.9, 0.1]  # a short row, and the third stays empty
-    sheet.save_sheet("sheet.png", images, concentrations)
-    rows = np.reshape(drawn[0].axes, (3, TYPICAL + 1 + BORDERLINE))
+    rows = np.reshape(draw_sheet(images, concentrations).axes, (3, TYPICAL + 1 + BORDERLINE))
     shown = [
         [round(float(ax.images[0].get_array().mean()) * (n - 1)) for ax in row if ax.images]
         for row in rows

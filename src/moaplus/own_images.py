@@ -23,8 +23,7 @@ def cluster_images(options: Namespace) -> None:
         UserError: if the images are no good, there are too few for so many clusters, or an output
             is there already.
     """
-    outputs = [options.output, options.sheet, options.model]
-    _check_outputs(outputs)
+    _check_outputs([options.output, options.sheet, options.model])
     if options.clusters < 2:
         raise UserError(f"--clusters {options.clusters}: ask for 2 or more")
     names, images = _load(options)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from moaplus.storage.files import whole_file
 
@@ -11,25 +11,30 @@ TYPICAL, BORDERLINE = 16, 6  # images in a row
 
 
 def save_sheet(path: Path, images: np.ndarray, concentrations: np.ndarray) -> None:
-    """Write a PNG with one row for each cluster.
+    """Write what `draw_sheet` draws as PNG.
+
+    Raises:
+        UserError: if the file cannot be written.
+    """
+    figure = draw_sheet(images, concentrations)
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, format="png", bbox_inches="tight", metadata={"Software": None})
+
+
+def draw_sheet(images: np.ndarray, concentrations: np.ndarray) -> Figure:
+    """One row for each cluster.
 
     In a row stand the images with the highest concentration in the cluster, the highest first, and
     behind a gap those of its images with the lowest, the lowest last.
 
     Args:
-        path: of the file.
         images: (n, h, w) or (n, h, w, 3), any numbers.
         concentrations: (n, M); an image is in the cluster where its concentration is highest.
-
-    Raises:
-        UserError: if the file cannot be written.
     """
     clusters = concentrations.argmax(axis=1)
-    columns = TYPICAL + 1 + BORDERLINE
-    rows = concentrations.shape[1]
-    figure, grid = plt.subplots(
-        rows, columns, figsize=(0.5 * columns + 1, 0.55 * rows + 0.4), squeeze=False
-    )
+    rows, columns = concentrations.shape[1], TYPICAL + 1 + BORDERLINE
+    figure = Figure(figsize=(0.5 * columns + 1, 0.55 * rows + 0.4))
+    grid = figure.subplots(rows, columns, squeeze=False)
     low, high = images.min(), images.max()
     for cluster, axes in enumerate(grid):
         members = np.flatnonzero(clusters == cluster)
@@ -41,12 +46,8 @@ def save_sheet(path: Path, images: np.ndarray, concentrations: np.ndarray) -> No
             axes[place].imshow(shown, cmap="gray", vmin=0, vmax=1)
         for ax in axes:
             ax.axis("off")
-        axes[0].text(
-            -0.2, 0.5, f"{cluster}: {len(members):,}", ha="right", va="center",
-            transform=axes[0].transAxes,
-        )  # fmt: skip
+        size, beside = f"{cluster}: {len(members):,}", axes[0].transAxes
+        axes[0].text(-0.2, 0.5, size, ha="right", va="center", transform=beside)
     grid[0, 0].set_title("most typical", loc="left")
     grid[0, TYPICAL + 1].set_title("borderline", loc="left")
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, format="png", bbox_inches="tight", metadata={"Software": None})
-    plt.close(figure)
+    return figure
