@@ -45,6 +45,7 @@ def test_few_values_have_no_interval_and_equal_ones_no_width():
     assert np.isnan(few.low)
     assert few.format(3) == "0.350"
     assert estimate([0.3] * 5).format(3) == "0.300 [0.300, 0.300]"
+    assert estimate([-1e-9] * 5).format(3) == "0.000 [0.000, 0.000]"
 
 
 def test_student_t_is_that_of_scipy():

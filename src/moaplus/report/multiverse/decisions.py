@@ -53,7 +53,7 @@ def sensitivities_table(fitted: dict[str, Surrogate]) -> list[dict]:
     indices = {name: surrogate.sensitivities() for name, surrogate in fitted.items()}
     table = [
         {"decision": decision}
-        | {OUTCOMES[name]: f"{found[decision]:.2f}" for name, found in indices.items()}
+        | {OUTCOMES[name]: f"{found[decision]:z.2f}" for name, found in indices.items()}
         for decision in next(iter(fitted.values())).counts
     ]
     accuracy = {OUTCOMES[name]: f"{surrogate.accuracy:.2f}" for name, surrogate in fitted.items()}
@@ -69,7 +69,7 @@ def effects_table(fitted: dict[str, Surrogate], params: dict) -> list[dict]:
     }
     return [
         {"decision": decision, "option": words(params, decision, option)}
-        | {OUTCOMES[name]: f"{columns[name, decision][option]:.2f}" for name in fitted}
+        | {OUTCOMES[name]: f"{columns[name, decision][option]:z.2f}" for name in fitted}
         for decision, count in next(iter(fitted.values())).counts.items()
         for option in range(count)
     ]

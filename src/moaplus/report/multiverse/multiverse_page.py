@@ -106,7 +106,7 @@ def _dependence(surrogate, params: dict) -> list[dict]:
     return [
         {"epochs": words(params, "epochs", epochs)}
         | {
-            f"code of {words(params, 'latent', latent)}": f"{effects[epochs, latent]:.2f}"
+            f"code of {words(params, 'latent', latent)}": f"{effects[epochs, latent]:z.2f}"
             for latent in range(surrogate.counts["latent"])
         }
         for epochs in range(surrogate.counts["epochs"])
