@@ -7,11 +7,15 @@ from moaplus.mixture.optimizer import Adam
 from moaplus.mixture.schedules.one_cycle import one_cycle
 
 
-@pytest.mark.parametrize("updates", [2, 3, 7, 100, 1188])
-def test_updates_are_those_of_torch_optim(updates):
+@pytest.mark.parametrize(("updates", "decay"), [(2, 0), (3, 0.1), (7, 0), (100, 2), (1188, 0)])
+def test_updates_are_those_of_torch_optim(updates, decay):
     target = torch.randn(5, generator=torch.Generator().manual_seed(0))
     ours, theirs = torch.zeros(5), torch.nn.Parameter(torch.zeros(5))
-    adam, reference = Adam(ours), torch.optim.Adam([theirs], fused=True)
+    adam = Adam(ours, decay)
+    if decay:
+        reference = torch.optim.AdamW([theirs], weight_decay=decay, fused=True)
+    else:
+        reference = torch.optim.Adam([theirs], fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         reference, 0.016, total_steps=updates, cycle_momentum=False
     )

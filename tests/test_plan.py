@@ -72,6 +72,7 @@ OTHER = {
         "batch_size": 9,
         "learning_rate": 0.5,
         "schedule": "constant",
+        "weight_decay": 0.5,
         "ridge": 0.5,
         "views": ["affine", "elastic"],
     },

@@ -77,7 +77,7 @@ def test_thickness_takes_each_pixel_towards_the_largest_or_least_beside_it(monke
 
 def training(M: int = 3, n: int = 40, gate: str = "deep") -> tuple[State, torch.Tensor]:
     torch.manual_seed(0)
-    state = start(MixtureOfAutoencoders(M, "cae", (4, 6), 5, gate), 0, ALL)
+    state = start(MixtureOfAutoencoders(M, "cae", (4, 6), 5, gate), 0, views=ALL)
     return state, blobs(n)[:, 0]
 
 
@@ -175,14 +175,14 @@ def test_images_may_have_colours(gate, architecture):
     reconstructions, logits = mixture(images)
     assert reconstructions.shape == (3, 7, 2, 28, 28)
     assert logits.shape == (7, 3)
-    state = start(mixture, 0, views_of(gate))
+    state = start(mixture, 0, views=views_of(gate))
     run(state, images, epochs=2)
     assert [row["epoch"] for row in state.rows] == [1, 2]
 
 
 def test_features_may_be_of_any_number():
     mixture = MixtureOfAutoencoders(3, "dense", (4, 6), 2, "tabular", shape=(5,))
-    state = start(mixture, 0, views_of("tabular"))
+    state = start(mixture, 0, views=views_of("tabular"))
     run(state, torch.randn(50, 5), epochs=2)
     reconstructions, logits = mixture.eval()(torch.randn(4, 5))
     assert reconstructions.shape == (3, 4, 5)

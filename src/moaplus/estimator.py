@@ -50,7 +50,8 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         latent: size of an expert's code.
         epochs: passes over the inputs; "auto": 25, or as many as give 1,200 steps.
         batch_size: inputs in a batch.
-        learning_rate: the peak of a one-cycle schedule, with Adam.
+        learning_rate: the peak of a one-cycle schedule, with AdamW.
+        weight_decay: of AdamW.
         device: as torch names it, such as "cpu" or "cuda".
         verbose: whether to show a progress bar with the objective.
         random_state: of weights, views and order of the inputs.
@@ -74,6 +75,7 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
         "device": [str],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -89,6 +91,7 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         epochs="auto",
         batch_size=256,
         learning_rate=6e-3,
+        weight_decay=0.02,
         device="cpu",
         verbose=0,
         random_state=None,
@@ -100,6 +103,7 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
         self.device = device
         self.verbose = verbose
         self.random_state = random_state
@@ -238,7 +242,12 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
     def _train(self, inputs: Tensor, seed: int) -> State:
         architecture, gate = ("cae", "deep") if inputs.ndim > 2 else ("dense", "tabular")
         gate = gate if self.gate == "auto" else self.gate
-        state = start(self._mixture(architecture, gate).to(self.device), seed, views(gate))
+        state = start(
+            self._mixture(architecture, gate).to(self.device),
+            seed,
+            weight_decay=self.weight_decay,
+            views=views(gate),
+        )
         steps = math.ceil(len(inputs) / self.batch_size)
         epochs = max(EPOCHS, math.ceil(STEPS / steps)) if self.epochs == "auto" else self.epochs
         module = importlib.import_module(f"moaplus.mixture.objectives.{self.objective}")

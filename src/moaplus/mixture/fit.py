@@ -34,16 +34,23 @@ class State:
     rows: list[dict] = field(default_factory=list)
 
 
-def start(mixture: MixtureOfAutoencoders, seed: int, views: Collection[str] = ()) -> State:
+def start(
+    mixture: MixtureOfAutoencoders,
+    seed: int,
+    *,
+    weight_decay: float = 0,
+    views: Collection[str] = (),
+) -> State:
     """The state of a training before its first epoch.
 
     Args:
         mixture: with its first weights.
         seed: of the order of the images.
+        weight_decay: of the optimizer, for all weights.
         views: deformations, for a gate that sees views of the images.
     """
     network = mixture.train().flat(views)
-    return State(network, Adam(network.vector), torch.Generator().manual_seed(seed))
+    return State(network, Adam(network.vector, weight_decay), torch.Generator().manual_seed(seed))
 
 
 def fit(

@@ -66,6 +66,7 @@ class Training:
     learning_rate: float
     schedule: str
     ridge: float
+    weight_decay: float = 0
     views: tuple[str, ...] = ()
 
 

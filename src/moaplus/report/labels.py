@@ -12,6 +12,7 @@ SETTINGS = {
     "batch_size": "batches of {}",
     "learning_rate": "learning rate {}",
     "schedule": "{}",
+    "weight_decay": "weight decay {}",
     "ridge": "ridge {}",
     "gate": "{} gate",
     "views": "views: {}",

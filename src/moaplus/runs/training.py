@@ -24,6 +24,8 @@ from moaplus.runs.model import LESS, build, prepare_device
 from moaplus.storage.files import UserError, save_text
 from moaplus.storage.tensors import save_tensors
 
+OF_START = {"weight_decay", "views"}  # of a training's settings: what `start` takes
+
 
 class DivergedError(UserError):
     """A training left the finite numbers, for a reason that its run's `failed.json` holds."""
@@ -59,7 +61,12 @@ def _train(run: Run, device: torch.device, checkpoint_every: int | None) -> None
     if run.experts > len(images):
         raise UserError(f"{run.folder}: {run.experts} experts for {len(images)} images")
     torch.manual_seed(run.seed)
-    state = start(build(run).to(device), run.seed, run.training.views)
+    state = start(
+        build(run).to(device),
+        run.seed,
+        weight_decay=run.training.weight_decay,
+        views=run.training.views,
+    )
     try:
         _fit(run, state, images, checkpoint_every)
         weights = _weights(state.network.mixture)
@@ -80,8 +87,7 @@ def objective_of(run: Run) -> Objective:
 def budget(training: Training) -> dict:
     """The arguments of `fit` that say how to train: the schedule by its function."""
     settings = asdict(training) | {"schedule": chosen("schedules", training.schedule)}
-    del settings["views"]  # the network's
-    return settings
+    return {key: value for key, value in settings.items() if key not in OF_START}
 
 
 def chosen(folder: str, name: str) -> Callable:

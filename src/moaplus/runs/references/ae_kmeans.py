@@ -19,7 +19,7 @@ def embed(images, seed, settings):
     torch.manual_seed(seed)
     network, training = settings.network, settings.training
     mixture = MixtureOfAutoencoders(1, "cae", network.channels, network.latent)
-    state = start(mixture, seed)
+    state = start(mixture, seed, weight_decay=training.weight_decay)
     try:
         fit(state, _squares(images), moa, **budget(training))
     except NotFiniteError as error:
