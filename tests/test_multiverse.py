@@ -15,7 +15,7 @@ from moaplus.plan.multiverse import check_multiverse, draw
 from moaplus.plan.studies import load
 from moaplus.report.multiverse.nearest import FRESH, RETRAINED, fresh_study, nearest
 from moaplus.report.multiverse.readings import READINGS, USUAL, distance, held
-from moaplus.report.multiverse.shares import share
+from moaplus.report.multiverse.shares import FIGURES, all_at_once, share
 from moaplus.report.recording import recorded_runs
 from moaplus.storage.files import UserError
 from moaplus.theory.surrogate import Surrogate
@@ -86,6 +86,18 @@ def test_claims_and_distance_by_hand():
     assert away[0] == pytest.approx(0, abs=1e-12)
     assert away[1] == pytest.approx((squares / 4) ** 0.5)
     assert np.isnan(away[2])
+
+
+def test_figures_that_stand_beside_no_other_are_named():
+    rows = [(1, 0, 0, 0), (0, 1, 0, 1), (0, 1, 0, 0)]
+    found = pd.DataFrame(rows, columns=FIGURES, dtype=bool).assign(all=False)
+    answer, table = all_at_once(PROTOCOLS[:3], {USUAL: found})
+    assert "**No**" in answer
+    assert answer.endswith("Never beside any of the others: nmi of Standard MoA: 0.08.")
+    assert [row["protocols × readings"] for row in table] == [1, 2, 0, 1]
+    answer, table = all_at_once(PROTOCOLS[:3], {USUAL: found.assign(all=[False, True, False])})
+    assert answer.startswith("**Yes**, in protocol 1 (")
+    assert table == []
 
 
 def test_wilson_interval_by_its_formula():

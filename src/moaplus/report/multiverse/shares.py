@@ -71,4 +71,10 @@ def all_at_once(
         }
         for figure in FIGURES
     ]
-    return f"**No**: in no protocol, under none of the {len(claims)} readings.", table
+    alone = [
+        CLAIMS[figure]
+        for figure in FIGURES
+        if every[figure].any() and every.loc[every[figure], FIGURES].sum(axis=1).max() == 1
+    ]
+    answer = f"**No**: in no protocol, under none of the {len(claims)} readings."
+    return f"{answer} Never beside any of the others: {'; '.join(alone) or 'none'}.", table
