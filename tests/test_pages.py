@@ -41,6 +41,15 @@ def longer(params: dict) -> None:
             FIRST, [0, 1, 2, 3, 4, 100, 101], 1, vary={"learning_rate": [1e-3, 1e-2]}, references=[]
         ),
         "codes": study(FIRST, few, 3, vary={"latent": [2, 8]}, references=[]),
+        "view_rates": study(
+            FIRST,
+            [100, 101],
+            1,
+            vary={"learning_rate": [1e-3, 1e-2], "weight_decay": [0, 0.1]},
+            objectives=["moa_plus_views"],
+            model={"gate": "one_head"},
+            references=[],
+        ),
     }
 
 
@@ -49,7 +58,8 @@ def done(tmp_path_factory, mnist):
     """A workspace in which all of them and the default study have run."""
     folder = make_workspace(tmp_path_factory.mktemp("pages") / "workspace", mnist)
     change_params(folder, longer)
-    places = [f"results/studies/{name}" for name in ("long", "seeds", "rates", "codes")]
+    names = ("long", "seeds", "rates", "codes", "view_rates")
+    places = [f"results/studies/{name}" for name in names]
     files = [f"{place}/{name}" for place in places for name in ("table.md", "environment.json")]
     quiet = ("snakemake", "--cores", "2", "--quiet", "all", "--")
     call(folder, *quiet, *files)
@@ -107,6 +117,17 @@ def test_each_method_gets_the_rate_that_its_own_objective_chooses(done):
         (line,) = re.findall(rf"\| {re.escape(title)} +\| its own: ([0-9.e-]+)", text)
         assert float(line) == float(rate)
     assert "At an end of the grid" in text
+
+
+def test_the_gate_that_sees_views_learns_as_its_own_objective_chooses(done):
+    text, runs = page(done, "view_rates")
+    means = runs.groupby("variant")["objective"].mean()
+    assert len(means) == 4
+    assert re.findall(r"\*\*(\d+\.\d{3})\*\*", text) == [f"{means.min():.3f}"]
+    best = means.idxmin()
+    edges = re.search(r"At an end of the grid, so perhaps not the best\*\*: (.*)\.", text)[1]
+    rate, decay = re.search("learning_rate=([0-9.]+)", best)[1], "weight_decay" in best
+    assert edges == f"learning_rate {float(rate):g}, weight_decay {0.1 if decay else 0:g}"
 
 
 def test_a_rate_at_which_a_training_diverged_is_not_chosen():
