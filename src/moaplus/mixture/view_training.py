@@ -12,6 +12,8 @@ from moaplus.mixture.history import HEAD_COLUMN
 from moaplus.mixture.outcome import residual_products
 
 WEAKER = 0.4  # strength of the views in the second half of training
+DEAD = 0.1  # a component is dead if its mean concentration is below this share of 1/M
+APART = 0.1  # how far a new component starts from the one it splits, in its weights' deviation
 CHUNK = 1000  # images at a time when no gradient is needed
 
 
@@ -25,9 +27,19 @@ class TwoViews(Flat):
         super().__init__(mixture)
         self.deformations = deformations
 
+    def prepare(self, images: Tensor) -> tuple[Tensor, ...]:
+        self.images = images
+        return super().prepare(images)
+
     def batches(self, order: Tensor, size: int) -> tuple[Tensor, ...]:
-        """As many batches as usual, all as large: a small one would say little of Γ'."""
-        return order.tensor_split(math.ceil(len(order) / size))
+        """As many batches as usual, all as large: a small one would say little of Γ'.
+
+        Until the experts' head is chosen, components that are dead on the first batch are replaced.
+        """
+        batches = order.tensor_split(math.ceil(len(order) / size))
+        if self.done < 0.5:
+            self._replace_dead(self.images[batches[0]])
+        return batches
 
     def __call__(self, inputs: tuple[Tensor, ...], batch: Tensor) -> tuple[Tensor, ...]:
         """Of some of the batch's images products of residuals, and logits of their mean
@@ -54,6 +66,26 @@ class TwoViews(Flat):
             for name in ("gate.heads.weight", "gate.heads.bias"):
                 heads = self.views(vector)[name].unflatten(0, (-1, self.mixture.count))
                 heads[[0, best]] = heads[[best, 0]]
+
+    @torch.no_grad()
+    def _replace_dead(self, images: Tensor) -> None:
+        """Split the largest component of a head where another is dead, which takes half of it.
+
+        A dead component has next to no gradient, so it would stay dead (the same cure in k-means:
+        empty clusters are moved).
+        """
+        heads, components = self.mixture.gate.count, self.mixture.count
+        loads = self.mixture.gate.by_head(images).softmax(dim=2).mean(dim=1)
+        weight = self.mixture.gate.heads.weight.unflatten(0, (heads, components))
+        bias = self.mixture.gate.heads.bias.unflatten(0, (heads, components))
+        for head, dead in (loads < DEAD / components).nonzero().tolist():
+            largest = loads[head].argmax()
+            whole = weight[head, largest]
+            noise = torch.randn(len(whole)).to(whole)
+            weight[head, dead] = whole + APART * whole.std() * noise
+            bias[head, dead] = bias[head, largest]
+            loads[head, largest] /= 2
+            loads[head, dead] = loads[head, largest]
 
     @torch.no_grad()
     def finish(self, images: Tensor) -> None:
