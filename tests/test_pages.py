@@ -15,6 +15,7 @@ from moaplus.plan.studies import Study, load
 from moaplus.report.pages import pairs
 from moaplus.report.pages.codes import crossing
 from moaplus.report.pages.rates import own_rates
+from moaplus.report.titles import METHODS
 
 BOTH = ["moa", "moa_plus"]
 TWO = [{"classes": [0, 1], "images": 200}, {"classes": "all", "images": 200}]
@@ -50,6 +51,9 @@ def longer(params: dict) -> None:
             model={"gate": "one_head"},
             references=[],
         ),
+        "two_ways": study(
+            FIRST, few, 1, also=[{"objectives": ["moa_plus"], "model": {"latent": 2}}]
+        ),
     }
 
 
@@ -58,7 +62,7 @@ def done(tmp_path_factory, mnist):
     """A workspace in which all of them and the default study have run."""
     folder = make_workspace(tmp_path_factory.mktemp("pages") / "workspace", mnist)
     change_params(folder, longer)
-    names = ("long", "seeds", "rates", "codes", "view_rates")
+    names = ("long", "seeds", "rates", "codes", "view_rates", "two_ways")
     places = [f"results/studies/{name}" for name in names]
     files = [f"{place}/{name}" for place in places for name in ("table.md", "environment.json")]
     quiet = ("snakemake", "--cores", "2", "--quiet", "all", "--")
@@ -127,12 +131,28 @@ def test_the_gate_that_sees_views_learns_as_its_own_objective_chooses(done):
     best = means.idxmin()
     edges = re.search(r"At an end of the grid, so perhaps not the best\*\*: (.*)\.", text)[1]
     rate, decay = re.search("learning_rate=([0-9.]+)", best)[1], "weight_decay" in best
-    assert edges == f"learning_rate {float(rate):g}, weight_decay {0.1 if decay else 0:g}"
+    assert edges == f"learning rate {float(rate):g}" + ("; weight decay 0.1" if decay else "")
+
+
+def test_other_ways_to_train_stand_beside_the_first_and_are_compared_with_it(done):
+    text, runs = page(done, "two_ways")
+    first, other = "epochs=1, batch_size=50", "latent=2"
+    nmi = runs.set_index(["method", "variant"])["nmi"]
+    for method, settings in (("moa", first), ("moa_plus", first), ("moa_plus", other)):
+        mean = nmi[method, settings].mean()
+        title = re.escape(METHODS[method])
+        assert re.search(rf"\| {title} +\| {settings} +\| [\d,]+ +\| {mean:.3f} \[", text)
+    for method, settings in (("moa", first), ("moa_plus", other)):
+        difference = nmi["moa_plus", first].mean() - nmi[method, settings].mean()
+        title = re.escape(METHODS[method])
+        assert re.search(rf"\| {title} +\| {settings} +\| {difference:.3f} \[", text)
+    assert "MoA+ minus the other, seed by seed:" in text
+    assert "the same budget" not in text
 
 
 def test_a_rate_at_which_a_training_diverged_is_not_chosen():
     rows = [
-        {"selection": "s", "method": "moa", "rate": rate, "seed": seed, "objective": value}
+        {"selection": "s", "method": "moa", "learning_rate": rate, "seed": seed, "objective": value}
         for rate, seed, value in [
             (0.1, 100, 1.0), (0.1, 101, 1.0), (0.2, 100, 0.5), (0.4, 100, 2.0), (0.4, 101, 0.1),
             (0.1, 0, 9.0), (0.4, 0, 0.0),
@@ -171,17 +191,24 @@ def test_won_pairs_are_counted_against_each_method():
     full: Study = plan.studies["pairs"]
     assert {run.home for run in full.runs} == {SCRATCH}
     rng = np.random.default_rng(0)
-    methods = ("moa_plus", "kmeans", "pca_gmm", "ae_kmeans")
+    ours, others = ["moa_plus", "moa_plus_views"], ["kmeans", "pca_gmm", "ae_kmeans"]
     rows = [
         {"selection": f"mnist-{a}+{b}", "method": method, "seed": seed, "split": "train"}
         | {"nmi": rng.random()}
         for (a, b), method, seed in itertools.product(
-            itertools.combinations(range(10), 2), methods, range(3)
+            itertools.combinations(range(10), 2), ours + others, range(3)
         )
     ]
     runs = pd.DataFrame(rows)
     text = "\n".join(pairs.sections(full, runs, plan))
     means = runs.groupby(["method", "selection"])["nmi"].mean()
-    won = (means["moa_plus"] > means["kmeans"]).sum()
-    assert f"{won} of 45: {won / 45:.2f} [" in text
+    for method, other in itertools.product(ours, others):
+        won = (means[method] > means[other]).sum()
+        line = (
+            rf"^\| {re.escape(METHODS[method])} +\| {re.escape(METHODS[other])} +\| {won} of 45: "
+        )
+        assert re.search(line, text, re.M)
+    for method in ours + others:
+        good = (means[method] >= 0.9).sum()
+        assert re.search(rf"^\| {re.escape(METHODS[method])} +\| {good} of 45: ", text, re.M)
     assert len(pairs.draw(full, runs).axes) >= 5

@@ -1,6 +1,7 @@
 """params.yaml -> studies, runs, paths; and what is said of a wrong params.yaml."""
 
 import copy
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,21 @@ def test_what_a_study_varies_is_an_axis_of_its_runs(tmp_path):
     runs = load(tmp_path, PARAMS).studies["architectures"].runs
     assert len(runs) == 3 * 2 * 5
     assert "models/mnist-0+1/unet/M2/moa/seed4" in {run.folder.as_posix() for run in runs}
+
+
+def test_a_study_may_train_in_other_ways_too(tmp_path):
+    other = {"objectives": ["moa"], "train": {"epochs": 3}, "vary": {"latent": [2, 8]}}
+    study = PARAMS["studies"]["smoke"] | {"also": [other]}
+    smoke = load(tmp_path, changed("studies.smoke", study)).studies["smoke"]
+    ways = Counter((run.objective, run.variant) for run in smoke.runs)
+    seeds = 2 * len(study["experts"])
+    assert ways == {
+        ("moa", "epochs=1"): seeds,
+        ("moa_plus", "epochs=1"): seeds,
+        ("moa", "latent=2, epochs=3"): seeds,
+        ("moa", "latent=8, epochs=3"): seeds,
+    }
+    assert smoke.common_changes == []
 
 
 def test_seeds_may_be_counted_and_classes_taken_in_pairs(tmp_path):

@@ -32,6 +32,12 @@ class Study:
     runs: tuple[Run, ...]
     references: tuple[str, ...]
 
+    @property
+    def common_changes(self) -> list[str]:
+        """What all of its runs set otherwise than the top level of params.yaml."""
+        first, *others = (run.changes for run in self.runs)
+        return [change for change in first if all(change in changes for changes in others)]
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -185,16 +191,15 @@ def load(path: Path = PARAMS) -> Plan:
 def _study(name: str, params: dict, path: Path) -> Study:
     study = params["studies"][name]
     dataset = study.get("dataset", params["dataset"])
-    common = study.get("model", {}) | study.get("train", {})
-    how = [settings(params, common | options) for options in grid(study.get("vary", {}))]
     home = SCRATCH if study.get("keep") == "scores" else MODELS
     runs = [
         make_run(params, images, each, experts, objective, seed, home)
         for wanted in study["selections"]
         for images in selections(wanted, dataset, params)
-        for each in how
+        for way in (study, *study.get("also", []))
+        for each in _settings(way, params)
         for experts in wanted.get("experts", study["experts"])
-        for objective in study["objectives"]
+        for objective in way["objectives"]
         for seed in _seeds(study["seeds"])
     ]
     for run in runs:
@@ -204,6 +209,12 @@ def _study(name: str, params: dict, path: Path) -> Study:
                 f"{run.selection.images} images of {run.selection.name}; allowed: at most that many"
             )
     return Study(name, tuple(runs), tuple(study.get("references", USUAL_REFERENCES)))
+
+
+def _settings(way: dict, params: dict) -> list[Settings]:
+    """What a study, or one of the other ways in which it trains, changes: once, or for a grid."""
+    common = way.get("model", {}) | way.get("train", {})
+    return [settings(params, common | options) for options in grid(way.get("vary", {}))]
 
 
 def _seeds(wanted: list | dict) -> list[int]:

@@ -22,6 +22,7 @@ class Line:
 
     experts: int
     architecture: str
+    settings: str  # in which the study's runs differ, in words
     method: str
     query: str  # selects its rows, of all splits and seeds
 
@@ -29,15 +30,19 @@ class Line:
 def lines_of(study: Study, selection: Selection) -> list[Line]:
     """The lines for a study's runs on one selection, and for the references beside them."""
     lines = {}
+    common = set(study.common_changes)
     for run in study.runs:
         if run.selection == selection:
             query = _query(run.configuration.as_posix(), run.objective, run.experts)
-            lines[query] = Line(run.experts, run.network.architecture, run.objective, query)
+            settings = ", ".join(change for change in run.changes if change not in common)
+            lines[query] = Line(
+                run.experts, run.network.architecture, settings, run.objective, query
+            )
     for experts in dict.fromkeys(line.experts for line in lines.values()):
         for method in study.references:
             folder = Reference(selection, method, ()).path.parent
             query = _query(folder.as_posix(), method, experts)
-            lines[query] = Line(experts, ABSENT, method, query)
+            lines[query] = Line(experts, ABSENT, ABSENT, method, query)
     return sorted(lines.values(), key=lambda line: line.experts)
 
 

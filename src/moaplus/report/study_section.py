@@ -32,7 +32,7 @@ TEST = "NMI, test"
 
 def study_sections(study: Study, runs: pd.DataFrame) -> list[str]:
     """The study's heading, and its tables for each selection of images."""
-    changes = study.runs[0].variant
+    changes = ", ".join(study.common_changes)
     parts = [f"## Study `{study.name}`" + (f": {changes}" if changes else "")]
     for selection in dict.fromkeys(run.selection for run in study.runs):
         parts += _selection_parts(study, selection, runs)
@@ -50,19 +50,20 @@ def _selection_parts(study: Study, selection: Selection, runs: pd.DataFrame) -> 
     ]
     comparisons = _comparisons(lines, train)
     if comparisons:
-        parts += ["MoA+ minus the other, seed by seed:", markdown(comparisons)]
+        ours = METHODS[_compared(lines).method]
+        parts += [f"{ours} minus the other, seed by seed:", markdown(comparisons)]
     return parts
 
 
 def _methods(lines: list[Line], train: pd.DataFrame, test: pd.DataFrame) -> list[dict]:
-    several = len({line.architecture for line in lines} - {ABSENT}) > 1
+    how = _how(lines)
     table = []
     for line in lines:
         rows = train.query(line.query)
         reference = line.method in REFERENCE_METHODS
         table.append(
             {"M": line.experts, "method": METHODS[line.method]}
-            | ({"experts": line.architecture} if several else {})
+            | {heading: getattr(line, field) for heading, field in how.items()}
             | {"parameters": ABSENT if reference else f"{rows['parameters'].iloc[0]:,.0f}"}
             | cells(rows, SHOWN)
             | {TEST: cell(test.query(line.query), "nmi"), "seeds": len(rows)}
@@ -71,20 +72,43 @@ def _methods(lines: list[Line], train: pd.DataFrame, test: pd.DataFrame) -> list
     return table
 
 
+def _how(lines: list[Line]) -> dict[str, str]:
+    """Headings that say how lines were trained, where they differ: heading -> field of a line."""
+    trained = [line for line in lines if line.method not in REFERENCE_METHODS]
+    return {
+        heading: field
+        for heading, field in (("experts", "architecture"), ("settings", "settings"))
+        if len({getattr(line, field) for line in trained}) > 1
+    }
+
+
+def _compared(lines: list[Line]) -> Line:
+    """The line that others are compared with: MoA+ as the study first trains it, or its first."""
+    first = [line for line in lines if line.settings == lines[0].settings]
+    return next((line for line in first if line.method == "moa_plus"), lines[0])
+
+
 def _comparisons(lines: list[Line], train: pd.DataFrame) -> list[dict]:
-    """A row for each objective beside which MoA+ was trained."""
-    ours = {(line.experts, line.architecture): line for line in lines if line.method == "moa_plus"}
+    """A row for each other way to train."""
+    compared, how = _compared(lines), _how(lines)
+    ours = {
+        (line.experts, line.architecture): line
+        for line in lines
+        if (line.method, line.settings) == (compared.method, compared.settings)
+    }
     table = []
     for line in lines:
         plus = ours.get((line.experts, line.architecture))
         if plus is None or line == plus:
             continue
         row = {"M": line.experts, "experts": line.architecture, "other": METHODS[line.method]}
+        if "settings" in how:
+            row["settings"] = line.settings
         for column in DIFFERENCES:
             difference = paired_difference(train.query(plus.query), train.query(line.query), column)
             heading = QUANTITIES[column].heading
             row[heading] = difference_text(difference, column)
-            row[f"MoA+'s {heading} is"] = f"**{direction(difference)}**"
+            row[f"{METHODS[plus.method]}'s {heading} is"] = f"**{direction(difference)}**"
             row[f"probability of improvement, {heading}"] = improvement(
                 train.query(plus.query), train.query(line.query), column
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from moaplus.plan.results import PAGES, RESULTS, Report
+from moaplus.plan.runs import Network, Training
 from moaplus.plan.studies import Plan, Study
 from moaplus.report.paper_section import asks_the_paper, paper_sections
 from moaplus.report.rows import read_runs
@@ -79,23 +80,31 @@ def _what_was_run(report: Report, table: pd.DataFrame) -> list[str]:
     budget = sorted({run.training for run in runs}, key=str)
     made_on = sorted(table["made_on"].dropna().unique())
     studies = ", ".join(study.name for study in report.studies)
-    lines = [
-        f"- {len(runs)} trainings ({studies}; shared runs train once),"
-        " with the same budget for every objective.",
-    ]
-    lines += [
-        f"- Experts and gate: `{network.architecture}`, channels {network.channels}, "
-        f"latent {network.latent}."
-        for network in networks
-    ]
-    lines += [
-        f"- Budget: {training.epochs} epochs, batch {training.batch_size}, Adam up to "
-        f"{training.learning_rate:g} (`{training.schedule}`), ridge {training.ridge:g}."
-        for training in budget
-    ]
+    same = ", with the same budget for every objective" if len(budget) == 1 else ""
+    lines = [f"- {len(runs)} trainings ({studies}; shared runs train once){same}."]
+    lines += [f"- {_network_in_words(network)}." for network in networks]
+    lines += [f"- {_budget_in_words(training)}." for training in budget]
     lines += [f"- Trained on {made_on_line}." for made_on_line in made_on]
     lines += [f"- Run time: {_run_time(report.benchmarks)}"]
     return ["## What was run, on what, how long", "\n".join(lines)]
+
+
+def _network_in_words(network: Network) -> str:
+    small = network.gate == "small"
+    experts = "Experts and gate" if small else f"Gate `{network.gate}`; experts"
+    return (
+        f"{experts}: `{network.architecture}`, channels {network.channels}, latent {network.latent}"
+    )
+
+
+def _budget_in_words(training: Training) -> str:
+    decay, views = training.weight_decay, ", ".join(training.views)
+    return (
+        f"Budget: {training.epochs} epochs, batch {training.batch_size}, Adam up to "
+        f"{training.learning_rate:g} (`{training.schedule}`), ridge {training.ridge:g}"
+        + (f", weight decay {decay:g}" if decay else "")
+        + (f", views: {views}" if views else "")
+    )
 
 
 def _run_time(benchmarks: Iterable[Path]) -> str:

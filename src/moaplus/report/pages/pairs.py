@@ -10,22 +10,29 @@ from moaplus.plan.studies import Plan, Study
 from moaplus.report.cells import markdown, share
 from moaplus.report.titles import METHODS
 
-OURS = "moa_plus"
 DIGITS = 3
+GOOD = 0.9  # NMI
 
 
 def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     """On how many pairs MoA+ wins, and NMI on each."""
     means = nmi_of_pairs(study, runs)
+    ours = _ours(study)
     won = [
         {
-            "MoA+ against": METHODS[other],
-            "pairs won": share(means[OURS] > means[other]),
-            "median NMI, MoA+": f"{means[OURS].median():.{DIGITS}f}",
+            "method": METHODS[method],
+            "against": METHODS[other],
+            "pairs won": share(means[method] > means[other]),
+            "median NMI, method": f"{means[method].median():.{DIGITS}f}",
             "median NMI, the other": f"{means[other].median():.{DIGITS}f}",
         }
+        for method in ours
         for other in means
-        if other != OURS
+        if other not in ours
+    ]
+    good = [
+        {"method": METHODS[method], f"pairs with NMI ≥ {GOOD:g}": share(means[method] >= GOOD)}
+        for method in means
     ]
     each = [
         {"pair": f"{first}, {second}"}
@@ -38,9 +45,15 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
         f"NMI on the training images, M = 2, means over {seeds} seeds. A pair is won if the mean "
         "is larger. Shares have Wilson's 95 % interval.",
         markdown(won),
+        markdown(good),
         f"![NMI of every pair, by method; MoA+ against k-means]({study.name}.png)",
         markdown(each),
     ]
+
+
+def _ours(study: Study) -> list[str]:
+    """The methods that the study trains, in its order."""
+    return list(dict.fromkeys(run.objective for run in study.runs))
 
 
 def nmi_of_pairs(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
@@ -69,6 +82,8 @@ def draw(study: Study, runs: pd.DataFrame) -> Figure:
         axis.grid(visible=False)
     last = axes[-1]
     last.plot([0, 1], [0, 1], color="0.6", lw=0.8)
-    last.scatter(means["kmeans"], means[OURS], s=10)
-    last.set(xlabel=f"NMI, {METHODS['kmeans']}", ylabel=f"NMI, {METHODS[OURS]}", aspect="equal")
+    for method in _ours(study):
+        last.scatter(means["kmeans"], means[method], s=10, label=METHODS[method])
+    last.set(xlabel=f"NMI, {METHODS['kmeans']}", ylabel="NMI, MoA+", aspect="equal")
+    last.legend()
     return figure

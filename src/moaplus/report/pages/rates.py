@@ -1,7 +1,6 @@
 """Each method at its own learning rate: the rule is in docs/studies.md."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -14,13 +13,15 @@ from moaplus.report.drawing import draw_means, ticks
 from moaplus.report.paper_section import rule, verdict_lines
 from moaplus.report.quantities import QUANTITIES
 from moaplus.report.titles import METHODS
+from moaplus.report.tuning import at_an_end, mean_objectives, with_settings
 
+RATE = "learning_rate"
 CHOOSING = 100  # seeds from here on choose, those below score
 
 
 def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     """The choice, what comes of it beside one rate for both, and the paper's claims under it."""
-    found = with_rates(study, runs)
+    found = with_settings(study, runs, [RATE])
     own = own_rates(found)
     common = plan.settings.training.learning_rate
     chosen = [run for run in study.runs if _is_scored(run, own)]
@@ -29,7 +30,7 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
         f"The rate of a method is that with the least mean of its own objective over the seeds "
         f"from {CHOOSING} on; labels choose nothing. What each rate gives its objective:",
         markdown(_choice(found, own)),
-        *_at_the_edge(found, own),
+        at_an_end(_ends(found, own)),
         f"Both methods at {common:g}, the rate of all other tables, and each at its own; seeds "
         f"below {CHOOSING}, training images:",
         markdown(_beside_the_common(study, found, own, common)),
@@ -39,13 +40,6 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     ]
 
 
-def with_rates(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the training images, with the learning rate and the selection of their run."""
-    rates = {run.folder.as_posix(): run.training.learning_rate for run in study.runs}
-    train = runs[runs["split"] == "train"]
-    return train.assign(rate=train["folder"].map(rates))
-
-
 def own_rates(found: pd.DataFrame) -> dict[tuple[str, str], float]:
     """Selection and method -> the rate of least objective; one that ever diverges is none."""
     means = _objectives(found)
@@ -53,12 +47,9 @@ def own_rates(found: pd.DataFrame) -> dict[tuple[str, str], float]:
 
 
 def _objectives(found: pd.DataFrame) -> pd.DataFrame:
-    """Mean objective by selection and method (rows) and rate: infinite where a seed is missing."""
+    """Mean objective of the choosing seeds, by selection and method (rows) and rate."""
     choosing = found[found["seed"] >= CHOOSING]
-    wanted = choosing["seed"].nunique()
-    groups = choosing.groupby(["selection", "method", "rate"], sort=False)["objective"]
-    means = groups.mean().where(groups.count() == wanted, np.inf)
-    return means.unstack("rate").fillna(np.inf).sort_index(axis=1)
+    return mean_objectives(choosing, ["selection", "method", RATE])
 
 
 def _is_scored(run: Run, own: dict[tuple[str, str], float]) -> bool:
@@ -77,12 +68,10 @@ def _choice(found: pd.DataFrame, own: dict[tuple[str, str], float]) -> list[dict
     return table
 
 
-def _at_the_edge(found: pd.DataFrame, own: dict[tuple[str, str], float]) -> list[str]:
-    ends = {found["rate"].min(), found["rate"].max()}
-    lines = [f"{METHODS[m]} on `{s}`: {r:g}" for (s, m), r in own.items() if r in ends]
-    if not lines:
-        return ["Every rate that is chosen lies inside of the grid."]
-    return ["**At an end of the grid, so perhaps not the best**: " + "; ".join(lines) + "."]
+def _ends(found: pd.DataFrame, own: dict[tuple[str, str], float]) -> list[str]:
+    """What is chosen at an end of the grid."""
+    ends = {found[RATE].min(), found[RATE].max()}
+    return [f"{METHODS[m]} on `{s}`: {r:g}" for (s, m), r in own.items() if r in ends]
 
 
 def _beside_the_common(
@@ -96,7 +85,7 @@ def _beside_the_common(
             rows = scored[
                 (scored["selection"] == selection)
                 & (scored["method"] == method)
-                & (scored["rate"] == each)
+                & (scored[RATE] == each)
             ]
             table.append(
                 {"images": images_in_short(selections[selection]), "method": METHODS[method]}
@@ -109,7 +98,7 @@ def _beside_the_common(
 
 def draw(study: Study, runs: pd.DataFrame) -> Figure:
     """Objective, NMI and loss by learning rate, with 95 % intervals; dots: the rate chosen."""
-    found = with_rates(study, runs)
+    found = with_settings(study, runs, [RATE])
     own, panels = own_rates(found), ("objective", "nmi", "mixture_error")
     selections = found["selection"].unique()
     names = {run.selection.name: run.selection for run in study.runs}
@@ -123,7 +112,7 @@ def draw(study: Study, runs: pd.DataFrame) -> Figure:
             seeds = part["seed"] >= CHOOSING if column == "objective" else part["seed"] < CHOOSING
             for method in PAPER_MODELS:
                 rows = part[seeds & (part["method"] == method)]
-                means = draw_means(axis, rows, "rate", column, METHODS[method])
+                means = draw_means(axis, rows, RATE, column, METHODS[method])
                 rate = own[selection, method]
                 axis.plot(rate, means[rate], "o", color=axis.lines[-1].get_color())
             axis.set(
@@ -133,7 +122,7 @@ def draw(study: Study, runs: pd.DataFrame) -> Figure:
                 ylabel=QUANTITIES[column].heading,
                 title=images_in_short(names[selection]),
             )
-            ticks(axis, part["rate"])
+            ticks(axis, part[RATE])
     axes[0, 0].legend()
     sns.despine(figure)
     return figure

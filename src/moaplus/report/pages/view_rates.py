@@ -4,20 +4,22 @@ import pandas as pd
 
 from moaplus.plan.studies import Plan, Study
 from moaplus.report.cells import cells, markdown
+from moaplus.report.tuning import at_an_end, mean_objectives, with_settings
 
 SETTINGS = ["learning_rate", "weight_decay"]
 
 
 def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     """What is minimised, by setting; the setting that is chosen, and how labels score each."""
-    found = with_settings(study, runs)
-    means = found.groupby(SETTINGS)["objective"].mean()
-    best = means.idxmin()
+    found = with_settings(study, runs, SETTINGS)
+    means = mean_objectives(found, SETTINGS)
+    best = means.stack().idxmin()
     shown = means.map("{:.3f}".format)
-    shown[best] = f"**{shown[best]}**"
+    shown.loc[best] = f"**{shown.loc[best]}**"
     choice = [
-        {"learning rate": f"{rate:g}"} | {f"weight decay {decay:g}": row[decay] for decay in row}
-        for rate, row in shown.unstack().to_dict("index").items()
+        {"learning rate": f"{rate:g}"}
+        | {f"weight decay {decay:g}": value for decay, value in row.items()}
+        for rate, row in shown.iterrows()
     ]
     scores = [
         {"learning rate": f"{rate:g}", "weight decay": f"{decay:g}"}
@@ -30,28 +32,14 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
         "What is minimised, mean of the last epoch and over seeds, on the training images. The "
         "least, in bold, is chosen; no label has a part in it.",
         markdown(choice),
-        *_at_the_edge(means, best),
+        at_an_end(_ends(means, *best)),
         "How labels score each setting, looked at after the choice:",
         markdown(scores),
     ]
 
 
-def with_settings(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the training images, with the settings in which their runs differ."""
-    training = {run.folder.as_posix(): run.training for run in study.runs}
-    train = runs[runs["split"] == "train"]
-    settings = {
-        name: [getattr(training[folder], name) for folder in train["folder"]] for name in SETTINGS
-    }
-    return train.assign(**settings)
-
-
-def _at_the_edge(means: pd.Series, best: tuple[float, float]) -> list[str]:
-    ends = []
-    for name, value in zip(SETTINGS, best, strict=True):
-        tried = means.index.unique(name)
-        if value in (tried.min(), tried.max()):
-            ends.append(f"{name} {value:g}")
-    if not ends:
-        return []
-    return ["**At an end of the grid, so perhaps not the best**: " + ", ".join(ends) + "."]
+def _ends(means: pd.DataFrame, rate: float, decay: float) -> list[str]:
+    """What is chosen at an end of the grid; no decay is less than 0."""
+    rates, decays = means.index, means.columns
+    ends = [f"learning rate {rate:g}"] if rate in (rates.min(), rates.max()) else []
+    return ends + ([f"weight decay {decay:g}"] if decay == decays.max() else [])
