@@ -55,6 +55,7 @@ umap: environment
 
 bench: environment
 	python tests/programs/benchmark.py
+	python tests/programs/view_benchmark.py
 
 environment: $(VENV)/.installed
 

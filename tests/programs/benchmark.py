@@ -86,10 +86,12 @@ def matrix_product(device: torch.device, size: int = 1024) -> Callable[[], None]
     return products
 
 
-def seconds_per_step(candidates: dict[str, Callable[[], None]]) -> dict[str, float]:
+def seconds_per_step(
+    candidates: dict[str, Callable[[], None]], rounds: int = ROUNDS
+) -> dict[str, float]:
     """Median over rounds in which the candidates take turns."""
     times: dict[str, list[float]] = {name: [] for name in candidates}
-    for round_ in range(ROUNDS + 1):
+    for round_ in range(rounds + 1):
         for name, call in candidates.items():
             start = time.perf_counter()
             call()
