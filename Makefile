@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: reproduce pull agree test bench faults agreement growth cluster slurm umap environment constraints
+.PHONY: reproduce pull agree test bench faults agreement growth cluster slurm umap peers environment constraints
 
 reproduce: environment
 	snakemake --cores all
@@ -53,6 +53,12 @@ EXTRA = $(VENV)/bin/python -m pip install --quiet -c constraints.txt
 umap: environment
 	$(EXTRA) -e '.[dev,umap]'
 
+# Beside other clusterers: an hour and a half; writes docs/peers.md.
+peers: environment
+	$(EXTRA) -e '.[dev,peers]'
+	moaplus select mnist-all-n12665
+	python tests/programs/peers.py
+
 bench: environment
 	python tests/programs/benchmark.py
 	python tests/programs/view_benchmark.py
@@ -67,5 +73,5 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 constraints: environment
-	$(EXTRA) -e '.[dev,slurm,umap]'
+	$(EXTRA) -e '.[dev,slurm,umap,peers]'
 	$(VENV)/bin/python -m pip freeze --exclude-editable | sed 's/+cpu//' > constraints.txt

@@ -1,0 +1,145 @@
+"""MoA+ with two views beside other clusterers: same images, same core. Writes docs/peers.md.
+
+`make peers` installs what it needs beside the project. DEC, DCN and N2D are ClustPy's, at its
+defaults, and again with so many epochs that they take our time.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from moaplus.plan.runs import Selection
+from moaplus.plan.studies import load
+from moaplus.provenance.machine import processor
+from moaplus.report.titles import METHODS
+from moaplus.storage.arrays import load_arrays
+from moaplus.theory.scores import clustering_scores
+
+PAGE = Path("docs/peers.md")
+IMAGES, CLUSTERS = Selection("mnist", tuple(range(10)), 12665, 0), 10
+SEEDS = (0, 1, 2)
+OURS = "moa_plus_views"
+REFERENCES = ("kmeans", "pca_gmm", "umap_gmm")
+DEEP = {  # ClustPy's methods, with the epochs that are its defaults
+    "DEC": {"pretrain_epochs": 100, "clustering_epochs": 150},
+    "DCN": {"pretrain_epochs": 100, "clustering_epochs": 150},
+    "N2D": {"pretrain_epochs": 100},
+}
+HEAD = """\
+# Beside other clusterers
+
+12,665 training images of all ten digits of MNIST, ten clusters, means over {seeds} seeds, one core
+of {machine}, commit {commit}. CPU-seconds and peak memory are of the whole process, with imports.
+DEC, DCN and N2D are those of ClustPy {clustpy} at its defaults; "our time" has as many epochs as
+take the time of MoA+. `make peers` writes this page.
+
+"""
+
+
+def ours(images: np.ndarray, seed: int) -> np.ndarray:
+    from moaplus import MoAPlus
+
+    return MoAPlus(CLUSTERS, random_state=seed).fit_predict(images)
+
+
+def reference(name: str, images: np.ndarray, seed: int) -> np.ndarray:
+    """A reference method of the pipeline."""
+    method = import_module(f"moaplus.runs.references.{name}")
+    pixels = images.reshape(len(images), -1).astype(np.float32) / 255
+    features = method.embed(pixels, seed, load().settings)(pixels)
+    return method.clusterer(CLUSTERS, seed).fit(features).predict(features)
+
+
+def deep(name: str, images: np.ndarray, seed: int, share: float) -> np.ndarray:
+    """A method of ClustPy, with a share of the epochs of its defaults."""
+    import torch
+    from clustpy import deep as clustpy
+
+    torch.set_num_threads(1)
+    pixels = images.reshape(len(images), -1).astype(np.float32) / 255
+    epochs = {key: max(1, round(share * value)) for key, value in DEEP[name].items()}
+    model = getattr(clustpy, name)(CLUSTERS, random_state=seed, device="cpu", **epochs)
+    return model.fit(pixels).labels_
+
+
+def score(method: str, seed: int, share: float) -> None:
+    """Cluster, and print the scores: a process of its own, as memory is measured."""
+    images = load_arrays(IMAGES.images_path)["train"]
+    labels = load_arrays(IMAGES.labels_path)["train"]
+    if method == OURS:
+        clusters = ours(images, seed)
+    elif method in REFERENCES:
+        clusters = reference(method, images, seed)
+    else:
+        clusters = deep(method, images, seed, share)
+    print(json.dumps(clustering_scores(labels, clusters, CLUSTERS)))
+
+
+def measured(method: str, seed: int, share: float = 1.0) -> dict:
+    """Scores of one clustering, its CPU-seconds and its peak memory in MB."""
+    process = subprocess.Popen(
+        [sys.executable, __file__, "--one", method, str(seed), str(share)],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{method}, seed {seed}: failed; run `python {__file__} --one …` to see")
+    seconds = usage.ru_utime + usage.ru_stime
+    return json.loads(output.splitlines()[-1]) | {
+        "seconds": seconds, "memory": usage.ru_maxrss / 1024
+    }  # fmt: skip
+
+
+def line(name: str, rows: list[dict]) -> dict:
+    frame = pd.DataFrame(rows)
+    return {
+        "method": name,
+        "NMI": f"{frame['nmi'].mean():.3f} ({frame['nmi'].min():.3f} to {frame['nmi'].max():.3f})",
+        "ACC": f"{frame['acc'].mean():.3f}",
+        "CPU-seconds": f"{frame['seconds'].mean():.0f}",
+        "MB": f"{frame['memory'].max():,.0f}",
+    }
+
+
+def main() -> None:
+    """Measure all, one after the other, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--one", nargs=3, metavar=("METHOD", "SEED", "SHARE"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    options = parser.parse_args()
+    if options.one:
+        method, seed, share = options.one
+        return score(method, int(seed), float(share))
+    lines, seconds = [], {}
+    for method in (OURS, *REFERENCES, *DEEP):
+        rows = [measured(method, seed) for seed in options.seeds]
+        seconds[method] = np.mean([row["seconds"] for row in rows])
+        lines.append(line(METHODS.get(method, method), rows))
+        print(lines[-1], flush=True)
+    for method in DEEP:
+        share = seconds[OURS] / seconds[method]
+        rows = [measured(method, seed, share) for seed in options.seeds]
+        lines.append(line(f"{method}, our time", rows))
+        print(lines[-1], flush=True)
+    from clustpy import __version__
+
+    commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], text=True).strip()
+    head = HEAD.format(
+        seeds=len(options.seeds), machine=processor(), commit=commit, clustpy=__version__
+    )
+    PAGE.write_text(head + pd.DataFrame(lines).to_markdown(index=False) + "\n", encoding="utf-8")
+    return None
+
+
+if __name__ == "__main__":
+    main()
