@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from moaplus.data.fetch import torchvision_datasets
 from moaplus.plan.runs import Selection
 from moaplus.plan.studies import load
 from moaplus.provenance.machine import processor
@@ -32,13 +33,15 @@ DEEP = {  # ClustPy's methods, with the epochs that are its defaults
     "DCN": {"pretrain_epochs": 100, "clustering_epochs": 150},
     "N2D": {"pretrain_epochs": 100},
 }
+MANIFOLD = {"n_components": CLUSTERS, "n_neighbors": 20, "min_dist": 0.0}  # of N2D's paper
 HEAD = """\
 # Beside other clusterers
 
 12,665 training images of all ten digits of MNIST, ten clusters, means over {seeds} seeds, one core
 of {machine}, commit {commit}. CPU-seconds and peak memory are of the whole process, with imports.
 DEC, DCN and N2D are those of ClustPy {clustpy} at its defaults; "our time" has as many epochs as
-take the time of MoA+. `make peers` writes this page.
+take the time of MoA+. N2D has UMAP, as in its paper (McConville et al. 2019): t-SNE, ClustPy's
+default, stops at more than three components. `make peers` writes this page.
 
 """
 
@@ -60,12 +63,18 @@ def reference(name: str, images: np.ndarray, seed: int) -> np.ndarray:
 def deep(name: str, images: np.ndarray, seed: int, share: float) -> np.ndarray:
     """A method of ClustPy, with a share of the epochs of its defaults."""
     import torch
+
+    torchvision_datasets()  # as torchvision's operators are missing beside a torch without CUDA
     from clustpy import deep as clustpy
 
     torch.set_num_threads(1)
     pixels = images.reshape(len(images), -1).astype(np.float32) / 255
-    epochs = {key: max(1, round(share * value)) for key, value in DEEP[name].items()}
-    model = getattr(clustpy, name)(CLUSTERS, random_state=seed, device="cpu", **epochs)
+    options: dict = {key: max(1, round(share * value)) for key, value in DEEP[name].items()}
+    if name == "N2D":
+        from umap import UMAP
+
+        options |= {"manifold_class": UMAP, "manifold_params": MANIFOLD}
+    model = getattr(clustpy, name)(CLUSTERS, random_state=seed, device="cpu", **options)
     return model.fit(pixels).labels_
 
 
