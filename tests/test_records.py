@@ -45,6 +45,17 @@ def test_every_run_without_a_model_is_in_one_record_and_every_record_in_one_batc
     assert all(sum(len(r.runs) for r in b) <= BATCH for b in plan.record_batches.values())
 
 
+def test_records_of_a_batch_are_wanted_by_the_same_studies():
+    plan = load(ROOT / "params.yaml")
+    studies = [{run.folder for run in study.runs} for study in plan.studies.values()]
+    for batch in plan.record_batches.values():
+        first, *others = (
+            [folders >= {run.folder for run in record.runs} for folders in studies]
+            for record in batch
+        )
+        assert all(other == first for other in others)
+
+
 def test_a_record_has_the_scores_of_the_same_run_with_a_model(recorded):
     call(recorded, "moaplus", "score", "results")
     with_models = (recorded / "results/runs.csv").read_text(encoding="utf-8").splitlines()

@@ -31,7 +31,7 @@ from moaplus.storage.files import UserError
 from moaplus.storage.tensors import load_tensors, save_tensors
 
 CHANNELS = (8, 16)  # of the experts' convolutions
-RIDGE = 1e-4  # smallest eigenvalue that Γ/n may have where it is inverted
+RIDGE = 1e-3  # smallest eigenvalue that Γ/n may have where it is inverted
 EPOCHS, STEPS = 25, 1200  # "auto": so many epochs, or as many as give so many steps
 CHUNK = 500  # images at a time when nothing is trained
 
@@ -91,7 +91,7 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         epochs="auto",
         batch_size=256,
         learning_rate=6e-3,
-        weight_decay=0.02,
+        weight_decay=0.0,
         device="cpu",
         verbose=0,
         random_state=None,

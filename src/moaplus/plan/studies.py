@@ -102,13 +102,21 @@ class Plan:
 
     @cached_property
     def record_batches(self) -> dict[str, tuple[Record, ...]]:
-        """Records that one process makes: of one protocol, at most `BATCH` runs together."""
-        groups: dict[Path, list[Record]] = {}
+        """Records that one process makes: of one protocol, at most `BATCH` runs together.
+
+        All records of a batch are wanted by the same studies, so that none is made too early.
+        """
+        wanting: dict[Path, list[str]] = {}
+        for name, study in self.studies.items():
+            for record in records_of(run for run in study.runs if run.home == SCRATCH):
+                wanting.setdefault(record.path, []).append(name)
+        groups: dict[tuple[Path, tuple[str, ...]], list[Record]] = {}
         for record in self.records.values():
-            groups.setdefault(record.runs[0].place, []).append(record)
+            key = record.runs[0].place, tuple(wanting.get(record.path, ()))
+            groups.setdefault(key, []).append(record)
         return {
             f"{_identifier(place)}_seed{batch[0].runs[0].seed}": batch
-            for place, records in groups.items()
+            for (place, _), records in groups.items()
             for batch in _parts(records, max(1, BATCH // len(records[0].runs)))
         }
 
