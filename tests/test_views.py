@@ -103,6 +103,15 @@ def test_batches_of_views_are_of_one_size():
     assert [len(batch) for batch in state.network.batches(torch.arange(33), 16)] == [11, 11, 11]
 
 
+def test_a_batch_may_be_of_one_image():
+    state, images = training(n=5)
+    fit(
+        state, images, moa_plus_views, epochs=2, batch_size=1, learning_rate=1e-3,
+        schedule=constant, ridge=1e-3,
+    )  # fmt: skip
+    assert len(state.rows) == 2
+
+
 def test_a_batch_gives_views_of_all_images_by_every_head_and_errors_of_some():
     state, images = training(M=3)
     products, logits, views = state.network((images,), torch.arange(10, 26))

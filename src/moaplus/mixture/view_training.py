@@ -38,7 +38,8 @@ class TwoViews(Flat):
         """
         batches = order.tensor_split(math.ceil(len(order) / size))
         if self.done < 0.5:
-            self._replace_dead(self.images[batches[0]])
+            images = self.images[batches[0]]
+            self._replace_dead(torch.cat([images, images]))  # batches of one cannot be normalised
         return batches
 
     def __call__(self, inputs: tuple[Tensor, ...], batch: Tensor) -> tuple[Tensor, ...]:
