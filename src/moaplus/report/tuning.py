@@ -1,6 +1,6 @@
 """Settings that what is minimised chooses, in studies that vary them; no label has a part in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -28,8 +28,17 @@ def mean_objectives(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return means.unstack(by[-1]).fillna(np.inf).sort_index(axis=1)
 
 
-def at_an_end(ends: list[str]) -> str:
-    """Whether a choice lies at an end of what was tried."""
+def at_an_end(choices: Iterable[tuple[str, float, Iterable[float]]]) -> str:
+    """Whether any choice lies at an end of what was tried; below 0 there is nothing to try.
+
+    Args:
+        choices: what is chosen, in words; its value; all values that were tried.
+    """
+    ends = [
+        f"{name}: {value:g}"
+        for name, value, tried in choices
+        if value == max(tried) or (value == min(tried) and value > 0)
+    ]
     if not ends:
         return "What is chosen lies inside of the grid."
     return f"**At an end of the grid, so perhaps not the best**: {'; '.join(ends)}."

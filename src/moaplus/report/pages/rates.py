@@ -30,7 +30,10 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
         f"The rate of a method is that with the least mean of its own objective over the seeds "
         f"from {CHOOSING} on; labels choose nothing. What each rate gives its objective:",
         markdown(_choice(found, own)),
-        at_an_end(_ends(found, own)),
+        at_an_end(
+            (f"{METHODS[method]} on `{selection}`", rate, found[RATE])
+            for (selection, method), rate in own.items()
+        ),
         f"Both methods at {common:g}, the rate of all other tables, and each at its own; seeds "
         f"below {CHOOSING}, training images:",
         markdown(_beside_the_common(study, found, own, common)),
@@ -66,12 +69,6 @@ def _choice(found: pd.DataFrame, own: dict[tuple[str, str], float]) -> list[dict
             | {f"{rate:g}": f"{marks[rate]}{value:.5f}{marks[rate]}" for rate, value in row.items()}
         )
     return table
-
-
-def _ends(found: pd.DataFrame, own: dict[tuple[str, str], float]) -> list[str]:
-    """What is chosen at an end of the grid."""
-    ends = {found[RATE].min(), found[RATE].max()}
-    return [f"{METHODS[m]} on `{s}`: {r:g}" for (s, m), r in own.items() if r in ends]
 
 
 def _beside_the_common(

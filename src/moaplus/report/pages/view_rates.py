@@ -32,14 +32,10 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
         "What is minimised, mean of the last epoch and over seeds, on the training images. The "
         "least, in bold, is chosen; no label has a part in it.",
         markdown(choice),
-        at_an_end(_ends(means, *best)),
+        at_an_end(
+            (name.replace("_", " "), value, found[name])
+            for name, value in zip(SETTINGS, best, strict=True)
+        ),
         "How labels score each setting, looked at after the choice:",
         markdown(scores),
     ]
-
-
-def _ends(means: pd.DataFrame, rate: float, decay: float) -> list[str]:
-    """What is chosen at an end of the grid; no decay is less than 0."""
-    rates, decays = means.index, means.columns
-    ends = [f"learning rate {rate:g}"] if rate in (rates.min(), rates.max()) else []
-    return ends + ([f"weight decay {decay:g}"] if decay == decays.max() else [])
