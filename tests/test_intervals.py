@@ -43,9 +43,9 @@ def test_intervals_move_and_scale_with_the_values(values, factor, shift):
 def test_few_values_have_no_interval_and_equal_ones_no_width():
     few = estimate([0.3, 0.4])
     assert np.isnan(few.low)
-    assert few.format(3) == "0.350"
-    assert estimate([0.3] * 5).format(3) == "0.300 [0.300, 0.300]"
-    assert estimate([-1e-9] * 5).format(3) == "0.000 [0.000, 0.000]"
+    assert few.format(3) == "0.350 (2)"
+    assert estimate([0.3] * 5).format(3) == "0.300 [0.300, 0.300] (5)"
+    assert estimate([-1e-9] * 5).format(3) == "0.000 [0.000, 0.000] (5)"
 
 
 def test_student_t_is_that_of_scipy():

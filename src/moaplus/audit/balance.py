@@ -9,7 +9,7 @@ from moaplus.report.cells import (
     cell,
     cells,
     code,
-    difference_text,
+    estimate_text,
     markdown,
     paired_difference,
     query_of,
@@ -31,7 +31,7 @@ def expert_balance(plan: Plan) -> list[Section]:
             table.append(
                 {"images": selection, "M": M, "method": METHODS[method]}
                 | cells(rows, quantities)
-                | {"seeds": len(rows), ROWS: code(query_of(rows))}
+                | {ROWS: code(query_of(rows))}
             )
         for other, found in against.items():
             if other in methods and "moa_plus" in methods:
@@ -53,9 +53,7 @@ def _balance_section(claim: str, pairs: list[tuple], table: list[dict]) -> Secti
         for quantity, name in (("load_entropy", "load entropy"), ("nmi", "NMI")):
             difference = paired_difference(ours, other, quantity)
             sides[quantity].add(direction(difference))
-            cells.append(
-                f"{name} {difference_text(difference, quantity)} ({direction(difference)})"
-            )
+            cells.append(f"{name} {estimate_text(difference, quantity)} ({direction(difference)})")
         words.append(f"{selection}, M = {M}: {', '.join(cells)}")
     return Section(
         claim=claim,
@@ -95,7 +93,7 @@ def nmi_ceilings(plan: Plan) -> list[Section]:
     measured = [
         {"images": selection, "method": METHODS[method]}
         | {m: cell(rows, "nmi" if m == "arithmetic" else f"nmi_{m}") for m in NMI_MEANS}
-        | {"seeds": len(rows), ROWS: code(query_of(rows))}
+        | {ROWS: code(query_of(rows))}
         for (selection, method), rows in runs.groupby(["images", "method"], sort=False)
     ]
     return [

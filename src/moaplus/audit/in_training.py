@@ -9,7 +9,7 @@ from moaplus.report.cells import (
     ROWS,
     cells,
     code,
-    difference_text,
+    estimate_text,
     images_in_short,
     markdown,
     paired_difference,
@@ -148,8 +148,8 @@ def _minimising_s(plan: Plan) -> list[Section]:
             methods["moa_plus_exact"], methods["moa_plus"], "mixture_error"
         )
         verdicts.append(
-            f"{selection}, M = {M}: {difference_text(difference, 'mixture_error')} "
-            f"({direction(difference)}, seeds: {difference.n})"
+            f"{selection}, M = {M}: {estimate_text(difference, 'mixture_error')} "
+            f"({direction(difference)})"
         )
     degenerate = any("(higher" in verdict for verdict in verdicts)
     return [
@@ -234,6 +234,6 @@ def _outcomes_by_batch_size(plan: Plan) -> list[dict]:
     return [
         {"images": images, "batch": size, "method": METHODS["moa_plus"]}
         | cells(rows, ("nmi", "mixture_error", "load_entropy"))
-        | {"seeds": len(rows), ROWS: code(query_of(rows))}
+        | {ROWS: code(query_of(rows))}
         for (images, size), rows in runs.groupby(keys)
     ]

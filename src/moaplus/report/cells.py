@@ -24,7 +24,18 @@ class Line:
     architecture: str
     settings: str  # in which the study's runs differ, in words
     method: str
-    query: str  # selects its rows, of all splits and seeds
+    folder: str  # models/selection/…: that of its runs, or of the reference method
+
+    @property
+    def query(self) -> str:
+        """Selects its rows of runs.csv, of all splits and seeds."""
+        return _query(self.folder, self.method, self.experts)
+
+    @property
+    def place(self) -> str:
+        """What the folder of each of its rows holds, behind that of the selection."""
+        part = "/" + self.folder.split("/", 2)[2]
+        return code(part if self.method in REFERENCE_METHODS else part + "/")
 
 
 def lines_of(study: Study, selection: Selection) -> list[Line]:
@@ -33,16 +44,15 @@ def lines_of(study: Study, selection: Selection) -> list[Line]:
     common = set(study.common_changes)
     for run in study.runs:
         if run.selection == selection:
-            query = _query(run.configuration.as_posix(), run.objective, run.experts)
+            folder = run.configuration.as_posix()
             settings = ", ".join(change for change in run.changes if change not in common)
-            lines[query] = Line(
-                run.experts, run.network.architecture, settings, run.objective, query
+            lines[folder] = Line(
+                run.experts, run.network.architecture, settings, run.objective, folder
             )
     for experts in dict.fromkeys(line.experts for line in lines.values()):
         for method in study.references:
-            folder = Reference(selection, method, ()).path.parent
-            query = _query(folder.as_posix(), method, experts)
-            lines[query] = Line(experts, ABSENT, ABSENT, method, query)
+            folder = Reference(selection, method, ()).path.parent.as_posix()
+            lines[folder, experts] = Line(experts, ABSENT, ABSENT, method, folder)
     return sorted(lines.values(), key=lambda line: line.experts)
 
 
@@ -51,29 +61,31 @@ def common_query(study: Study, split: str) -> str:
     return f'split == "{split}" and seed in {sorted({run.seed for run in study.runs})}'
 
 
-def rows_in_words(study: Study, headings: dict[str, str]) -> str:
+def rows_in_words(study: Study, selection: Selection, headings: dict[str, str]) -> str:
     """Under a table: from a cell to its rows of runs.csv.
 
     Args:
         study: whose table it is.
+        selection: the images that it is of.
         headings: the table's headings, each with its column of runs.csv.
     """
     columns = ", ".join(f"{heading} = `{column}`" for heading, column in headings.items())
     return (
-        f"A cell's rows in [runs.csv](runs.csv), for `pandas.DataFrame.query`: "
-        f"`{common_query(study, 'train')}` (`test` where the heading says so) and what the line's "
-        f"last column says. Columns: {columns}."
+        "From a cell to its rows of [runs.csv](runs.csv), with M and the last column of its line: "
+        f'`runs.query(\'selection == "{selection.name}" and experts == M and '
+        f"folder.str.contains(ROWS, regex=False) and {common_query(study, 'train')}')`, with "
+        f"`test` where the heading says so. Columns: {columns}."
     )
 
 
 def cell(rows: pd.DataFrame, column: str) -> str:
-    """Mean over seeds with its interval; empty where the quantity does not apply."""
+    """Mean over seeds with its interval and their number; empty where it does not apply."""
     quantity, values = QUANTITIES[column], rows[column].dropna()
     if values.empty:
         return ABSENT
     if quantity.constant:
         return f"{values.iloc[0]:.{quantity.digits}f}"
-    return mean_of(rows, column).format(quantity.digits)
+    return estimate_text(mean_of(rows, column), column)
 
 
 def mean_of(rows: pd.DataFrame, column: str) -> Estimate:
@@ -158,6 +170,6 @@ def paired_difference(first: pd.DataFrame, second: pd.DataFrame, column: str) ->
     return change.within(low - high, high - low)
 
 
-def difference_text(difference: Estimate, column: str) -> str:
-    """A difference of a quantity, written as the quantity is."""
-    return difference.format(QUANTITIES[column].digits)
+def estimate_text(mean: Estimate, column: str) -> str:
+    """A mean of a quantity or of its differences: `0.81 [0.78, 0.84] (10)`."""
+    return mean.format(QUANTITIES[column].digits)

@@ -11,9 +11,8 @@ from moaplus.report.cells import (
     ABSENT,
     ROWS,
     cell,
-    code,
     common_query,
-    difference_text,
+    estimate_text,
     images_in_short,
     improvement,
     lines_of,
@@ -60,7 +59,6 @@ class Outcome:
         verdict: by `RULE`.
         limits: between which the paper's word is true.
         better: probability of improvement of MoA+ over MoA, for a comparison.
-        rows: queries of runs.csv.
     """
 
     key: str
@@ -71,11 +69,10 @@ class Outcome:
     verdict: str
     limits: tuple[float, ...]
     better: str
-    rows: str
 
     @property
     def text(self) -> str:
-        return difference_text(self.measured, self.column)
+        return estimate_text(self.measured, self.column)
 
     @property
     def enough(self) -> str:
@@ -127,12 +124,12 @@ def count_seeds(study: Study) -> int:
 def outcomes_of(study: Study, runs: pd.DataFrame, selection: Selection) -> list[Outcome]:
     """Each figure and each comparison that the paper prints, on the training images."""
     train = runs.query(common_query(study, "train"))
-    queries = {line.method: line.query for line in lines_of(study, selection)}
+    lines = {line.method: line for line in lines_of(study, selection)}
     found = []
     for figure in PAPER_FIGURES:
-        query = queries[figure.method]
+        line = lines[figure.method]
         for column in _columns(figure.quantity):
-            measured = mean_of(train.query(query), column)
+            measured = mean_of(train.query(line.query), column)
             found.append(
                 Outcome(
                     f"{figure.quantity}_{figure.method}",
@@ -143,10 +140,9 @@ def outcomes_of(study: Study, runs: pd.DataFrame, selection: Selection) -> list[
                     figure_verdict(figure, measured),
                     figure.range,
                     ABSENT,
-                    code(query),
                 )
             )
-    ours, standard = (train.query(queries[name]) for name in ("moa_plus", "moa"))
+    ours, standard = (train.query(lines[name].query) for name in ("moa_plus", "moa"))
     for claimed, sign in PAPER_COMPARISONS.items():
         for column in _columns(claimed):
             difference = paired_difference(ours, standard, column)
@@ -160,7 +156,6 @@ def outcomes_of(study: Study, runs: pd.DataFrame, selection: Selection) -> list[
                     comparison_verdict(sign, difference),
                     (0.0,),
                     improvement(ours, standard, column),
-                    f"{code(queries['moa_plus'])} minus {code(queries['moa'])}",
                 )
             )
     return found
@@ -185,16 +180,16 @@ def verdict_lines(
                 "images": images_in_short(selection),
                 "claim": outcome.claim,
                 "paper": outcome.paper,
-                _epochs(study): outcome.text,
+                epochs_in_words(study): outcome.text,
                 "verdict": f"**{outcome.verdict}**",
                 "probability of improvement": outcome.better,
                 "seeds that would decide": outcome.enough,
             }
             if longer:
-                after = _epochs(longer[0])
+                after = epochs_in_words(longer[0])
                 line[after] = beside[outcome.claim].text
                 line[f"verdict after {after}"] = f"**{beside[outcome.claim].verdict}**"
-            lines.append(line | {ROWS: outcome.rows})
+            lines.append(line)
     return lines
 
 
@@ -215,17 +210,18 @@ def _beside_the_paper(study: Study, runs: pd.DataFrame, selection: Selection) ->
                 heading: cell(of["test" if heading.endswith(", test") else "train"], column)
                 for heading, column in HEADINGS.items()
             }
-            | {"seeds": len(of["train"]), ROWS: code(line.query)}
+            | {ROWS: line.place}
         )
     n = train.query(lines[0].query)["n"].iloc[0]
     return [
         f"### M = {lines[0].experts}: {title(selection, n)}",
         markdown(table),
-        rows_in_words(study, HEADINGS),
+        rows_in_words(study, selection, HEADINGS),
     ]
 
 
-def _epochs(study: Study) -> str:
+def epochs_in_words(study: Study) -> str:
+    """How long its trainings are."""
     return f"{study.runs[0].training.epochs} epochs"
 
 

@@ -25,7 +25,7 @@ class Quantity:
     constant: bool = False
 
 
-POSITIVE = (0, math.inf)
+POSITIVE, ANY = (0, math.inf), (-math.inf, math.inf)
 QUANTITIES = {
     quantity.column: quantity
     for quantity in (
@@ -37,13 +37,13 @@ QUANTITIES = {
         Quantity("nmi_by_error", "NMI by error", 3),
         Quantity("least_error", "least loss", 4, range=POSITIVE),
         Quantity("acc", "ACC", 3, in_studies=True),
-        Quantity("ari", "ARI", 3, in_studies=True, range=(-0.5, 1)),
+        Quantity("ari", "ARI", 3, range=(-0.5, 1)),
         Quantity("mixture_error", "mixed loss", 4, in_studies=True, range=POSITIVE),
         Quantity("routed_error", "routed loss", 4, in_studies=True, range=POSITIVE),
         Quantity("noise_error", "loss on noise", 4, in_studies=True, range=POSITIVE),
-        Quantity("dominance", "dominance", 2, in_studies=True),
+        Quantity("dominance", "dominance", 2),
         Quantity("load_entropy", "load entropy", 2, in_studies=True),
-        Quantity("objective", "minimised value", 4, range=POSITIVE),
+        Quantity("objective", "minimised value", 4, range=ANY),
     )
 }
 LOSSES = ("mixture_error", "routed_error")  # what the paper's "loss" may mean

@@ -6,14 +6,12 @@ from moaplus.plan.references import REFERENCE_METHODS
 from moaplus.plan.runs import Selection
 from moaplus.plan.studies import Study
 from moaplus.report.cells import (
-    ABSENT,
     ROWS,
     Line,
     cell,
     cells,
-    code,
     common_query,
-    difference_text,
+    estimate_text,
     improvement,
     lines_of,
     markdown,
@@ -25,7 +23,7 @@ from moaplus.report.claims import direction
 from moaplus.report.quantities import QUANTITIES
 from moaplus.report.titles import METHODS
 
-SHOWN = [column for column, quantity in QUANTITIES.items() if quantity.in_studies]
+SHOWN = [c for c, quantity in QUANTITIES.items() if quantity.in_studies and c != "nmi"]
 DIFFERENCES = ("nmi", "mixture_error")
 TEST = "NMI, test"
 
@@ -42,11 +40,11 @@ def study_sections(study: Study, runs: pd.DataFrame) -> list[str]:
 def _selection_parts(study: Study, selection: Selection, runs: pd.DataFrame) -> list[str]:
     train, test = (runs.query(common_query(study, split)) for split in ("train", "test"))
     lines = lines_of(study, selection)
-    headings = {QUANTITIES[column].heading: column for column in SHOWN} | {TEST: "nmi"}
+    headings = {"NMI": "nmi", TEST: "nmi"} | {QUANTITIES[c].heading: c for c in SHOWN}
     parts = [
         title(selection, train.query(lines[0].query)["n"].iloc[0]) + ".",
         markdown(_methods(lines, train, test)),
-        rows_in_words(study, headings),
+        rows_in_words(study, selection, headings),
     ]
     comparisons = _comparisons(lines, train)
     if comparisons:
@@ -60,14 +58,12 @@ def _methods(lines: list[Line], train: pd.DataFrame, test: pd.DataFrame) -> list
     table = []
     for line in lines:
         rows = train.query(line.query)
-        reference = line.method in REFERENCE_METHODS
         table.append(
             {"M": line.experts, "method": METHODS[line.method]}
             | {heading: getattr(line, field) for heading, field in how.items()}
-            | {"parameters": ABSENT if reference else f"{rows['parameters'].iloc[0]:,.0f}"}
+            | {"NMI": cell(rows, "nmi"), TEST: cell(test.query(line.query), "nmi")}
             | cells(rows, SHOWN)
-            | {TEST: cell(test.query(line.query), "nmi"), "seeds": len(rows)}
-            | {ROWS: code(line.query)}
+            | {ROWS: line.place}
         )
     return table
 
@@ -101,16 +97,15 @@ def _comparisons(lines: list[Line], train: pd.DataFrame) -> list[dict]:
         plus = ours.get((line.experts, line.architecture))
         if plus is None or line == plus:
             continue
-        row = {"M": line.experts, "experts": line.architecture, "other": METHODS[line.method]}
-        if "settings" in how:
-            row["settings"] = line.settings
+        row = {"M": line.experts, "other": METHODS[line.method]}
+        row |= {heading: getattr(line, field) for heading, field in how.items()}
         for column in DIFFERENCES:
             difference = paired_difference(train.query(plus.query), train.query(line.query), column)
             heading = QUANTITIES[column].heading
-            row[heading] = difference_text(difference, column)
-            row[f"{METHODS[plus.method]}'s {heading} is"] = f"**{direction(difference)}**"
+            row[heading] = estimate_text(difference, column)
+            row[f"its {heading} is"] = f"**{direction(difference)}**"
             row[f"probability of improvement, {heading}"] = improvement(
                 train.query(plus.query), train.query(line.query), column
             )
-        table.append(row | {ROWS: f"{code(plus.query)} minus {code(line.query)}"})
+        table.append(row)
     return table

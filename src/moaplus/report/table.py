@@ -10,7 +10,8 @@ import pandas as pd
 from moaplus.plan.results import PAGES, RESULTS, Report
 from moaplus.plan.runs import Network, Training
 from moaplus.plan.studies import Plan, Study
-from moaplus.report.paper_section import asks_the_paper, paper_sections
+from moaplus.report.pages import paper
+from moaplus.report.paper_section import PAPER, asks_the_paper, paper_sections
 from moaplus.report.rows import read_runs
 from moaplus.report.study_section import study_sections
 from moaplus.storage.files import save_text
@@ -18,11 +19,11 @@ from moaplus.storage.frames import load_frame
 
 INTRODUCTION = """\
 Every cell is a mean over seeds with a 95 % interval (beta bootstrap-t; none of fewer than five
-seeds). NMI (arithmetic mean) compares the gate's argmax with the labels, which training never sees;
-its ceiling is the most that so many clusters can reach. Loss is the mean squared error per pixel,
-grey values in [0, 1], of the mixed reconstruction Σ p x̂ (*mixed*) or of the expert with the
-largest concentration (*routed*): the paper does not say which it means. Clusters are scored on the
-training images, as is the custom in clustering, and on the test images of the same classes.
+seeds), then how many seeds. NMI (arithmetic mean) compares the gate's argmax with the labels, which
+training never sees; its ceiling is the most that so many clusters can reach. Loss is the mean
+squared error per pixel, grey values in [0, 1], of the mixed reconstruction Σ p x̂ (*mixed*) or of
+the expert with the largest concentration (*routed*): the paper does not say which it means.
+Clusters are scored on the training images, as is the custom in clustering, and on the test images.
 *Probability of improvement* is the chance that a run of MoA+ is better than one of the other."""
 
 
@@ -36,7 +37,10 @@ def write_table(report: Report, plan: Plan) -> None:
     runs = read_runs(report.runs_table)
     default = report.folder == RESULTS
     heading = "Does MoA+ do what the paper claims?" if default else report.folder.name
-    parts = [f"# {heading}", INTRODUCTION, *_missing(report)]
+    parts = [f"# {heading}", *_missing(report)]
+    if default and PAPER in plan.default:
+        parts += paper.at_a_glance(plan.studies[PAPER], runs, plan)
+    parts.append(INTRODUCTION)
     for study in report.studies:
         parts += _sections(study, runs, plan)
     parts += _what_was_run(report, runs)

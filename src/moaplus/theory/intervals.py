@@ -27,10 +27,12 @@ class Estimate:
         return Estimate(self.mean, float(ends[0]), float(ends[1]), self.n)
 
     def format(self, digits: int) -> str:
-        """For example `0.81 [0.78, 0.84]`, or `0.81` of too few seeds; zero has no sign."""
-        if np.isnan(self.low):
-            return f"{self.mean:z.{digits}f}"
-        return f"{self.mean:z.{digits}f} [{self.low:z.{digits}f}, {self.high:z.{digits}f}]"
+        """For example `0.81 [0.78, 0.84] (10)`, or `0.81 (3)` of too few seeds.
+
+        Zero has no sign.
+        """
+        interval = f" [{self.low:z.{digits}f}, {self.high:z.{digits}f}]"
+        return f"{self.mean:z.{digits}f}{'' if np.isnan(self.low) else interval} ({self.n})"
 
 
 def estimate(values: np.ndarray) -> Estimate:

@@ -74,7 +74,6 @@ def crossing(latent: int, change: pd.DataFrame) -> dict:
         "MoA+'s loss stays below from epoch": first if first <= change.index[-1] else "never",
         "difference after the last": last.format(5),
         "MoA+'s loss is then": direction(last),
-        "seeds": last.n,
     }
 
 
@@ -95,7 +94,7 @@ def _at_the_end(study: Study, runs: pd.DataFrame) -> list[dict]:
     groups = train.assign(code=train["folder"].map(latent)).groupby(["code", "method"])
     shown = ("nmi", "nmi_by_error", "mixture_error", "routed_error", "least_error", "dominance")
     return [
-        {"code": code, "method": METHODS[method]} | cells(rows, shown) | {"seeds": len(rows)}
+        {"code": code, "method": METHODS[method]} | cells(rows, shown)
         for (code, method), rows in groups
     ]
 

@@ -3,20 +3,58 @@
 import pandas as pd
 
 from moaplus.plan.studies import Plan, Study
-from moaplus.report.cells import ROWS, markdown
-from moaplus.report.paper_section import count_seeds, rule, tables, verdict_lines
+from moaplus.report.cells import images_in_short, markdown
+from moaplus.report.paper_section import (
+    Outcome,
+    count_seeds,
+    epochs_in_words,
+    outcomes_of,
+    rule,
+    tables,
+    verdict_lines,
+)
 from moaplus.report.recording import recorded_runs
 
 LONG, SEEDS = "long", "seeds"  # studies of the same question: docs/studies.md
 
 
+def at_a_glance(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
+    """Every claim with its verdict and our mean, by images and budget, on one screen."""
+    studies = [(study, runs), *_also(plan, SEEDS), *_also(plan, LONG)]
+    columns: dict[str, list[Outcome]] = {}
+    for selection in dict.fromkeys(run.selection for run in study.runs):
+        for asked, rows in studies:
+            if selection in {run.selection for run in asked.runs}:
+                budget = f"{epochs_in_words(asked)}, {count_seeds(asked)} seeds"
+                heading = f"{images_in_short(selection)}, {budget}"
+                columns[heading] = outcomes_of(asked, rows, selection)
+    table = [
+        {"claim": claims[0].claim, "paper": claims[0].paper}
+        | {heading: _short(claim) for heading, claim in zip(columns, claims, strict=True)}
+        for claims in zip(*columns.values(), strict=True)
+    ]
+    return [
+        "**Verdicts**, each with our mean (by the rule [below](#the-rule-of-the-verdicts)):",
+        markdown(table),
+        "Why, and what the paper claims beyond its table: [claims.md](claims.md).",
+    ]
+
+
+def _short(outcome: Outcome) -> str:
+    word, mean = outcome.verdict.split(" (")[0], outcome.text.split(" ")[0]
+    return f"**{word}**: {mean}"
+
+
+def _also(plan: Plan, name: str) -> list[tuple[Study, pd.DataFrame]]:
+    """Another study of the same claims with its rows, if its records are there."""
+    study = plan.studies.get(name)
+    runs = recorded_runs(study.runs) if study else None
+    return [] if runs is None else [(study, runs)]
+
+
 def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     """Verdicts at both budgets, those of many seeds, and the paper's table beside ours."""
-    later, many = (
-        recorded_runs(plan.studies[name].runs) if name in plan.studies else None
-        for name in (LONG, SEEDS)
-    )
-    longer = None if later is None else (plan.studies[LONG], later)
+    longer = next(iter(_also(plan, LONG)), None)
     parts = [
         "## The paper's claims",
         'The paper says only "MNIST, M = 2": it names neither the classes nor the number of '
@@ -29,12 +67,10 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
         ),
         markdown(verdict_lines(study, runs, longer)),
     ]
-    if many is not None:
-        wanted = plan.studies[SEEDS]
-        lines = verdict_lines(wanted, many)
+    for wanted, many in _also(plan, SEEDS):
         parts += [
             f"With {count_seeds(wanted)} other seeds (study `{SEEDS}`: "
             f"[table](studies/{SEEDS}/table.md)):",
-            markdown([{k: v for k, v in line.items() if k != ROWS} for line in lines]),
+            markdown(verdict_lines(wanted, many)),
         ]
     return [*parts, *rule(), *tables(study, runs)]

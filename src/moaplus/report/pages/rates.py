@@ -88,7 +88,6 @@ def _beside_the_common(
                 {"images": images_in_short(selections[selection]), "method": METHODS[method]}
                 | {"rate": f"{name}: {each:g}"}
                 | cells(rows, ("nmi", "mixture_error", "routed_error"))
-                | {"seeds": len(rows)}
             )
     return table
 

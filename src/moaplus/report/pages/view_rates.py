@@ -24,7 +24,6 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     scores = [
         {"learning rate": f"{rate:g}", "weight decay": f"{decay:g}"}
         | cells(rows, ("nmi", "acc", "mixture_error"))
-        | {"seeds": len(rows)}
         for (rate, decay), rows in found.groupby(SETTINGS)
     ]
     return [
