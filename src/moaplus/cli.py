@@ -169,7 +169,7 @@ def _score(options: argparse.Namespace) -> None:
 
 
 def _table(options: argparse.Namespace) -> None:
-    """Write table.md and metrics.json of a folder of results from its runs.csv."""
+    """Write table.md of a folder of results from its runs.csv."""
     from moaplus.report.table import write_table
 
     plan = _plan(options)
@@ -226,10 +226,13 @@ def _audit(options: argparse.Namespace) -> None:
 
 
 def _claims(options: argparse.Namespace) -> None:
-    """Write results/claims.md and claims.csv: every claim of the paper with its verdict."""
+    """Write results/claims.md and claims.csv, every claim of the paper, and results/metrics."""
     from moaplus.report.ledger import write_claims
+    from moaplus.report.metrics import write_metrics
 
-    write_claims(_plan(options))
+    plan = _plan(options)
+    write_claims(plan)
+    write_metrics(plan)
 
 
 def _cluster(options: argparse.Namespace) -> None:

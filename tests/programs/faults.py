@@ -45,7 +45,7 @@ KINDS = {  # one file of every kind that the pipeline writes
     "runs.csv": "results/runs.csv",
     "simulation.csv": "results/simulation.csv",
     "probe": "results/probes/weights.csv",
-    "metrics.json": "results/metrics.json",
+    "metrics": "results/metrics/mnist-0+1-n400.json",
     "table.md": "results/table.md",
     "audit.md": "results/audit.md",
     "figure, PNG": "results/figures/nmi.png",

@@ -70,6 +70,7 @@ rule claims:
     output:
         report(results.CLAIMS_PAGE, category="Claims", caption="../report/claims.rst"),
         results.CLAIMS_TABLE,
+        REPORT.metrics,
     log:
         "logs/claims.log",
     conda:

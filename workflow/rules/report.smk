@@ -24,7 +24,6 @@ rule table:
         lambda wildcards: step_sources("table", *pages_of(wildcards)),
     output:
         report("{place}/table.md", category="Table", caption="../report/table.rst"),
-        "{place}/metrics.json",
     log:
         "logs/{place}/table.log",
     conda:

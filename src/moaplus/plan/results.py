@@ -17,6 +17,7 @@ STUDIES = RESULTS / "studies"  # a folder for each study that a user names
 FIGURES = RESULTS / "figures"
 MULTIVERSE = RESULTS / "multiverse"
 MULTIVERSE_PAGE = RESULTS / "multiverse.md"
+METRICS = RESULTS / "metrics"
 PROBES = RESULTS / "probes"
 SIMULATION = RESULTS / "simulation.csv"
 CLAIMS_PAGE = RESULTS / "claims.md"
@@ -49,8 +50,10 @@ class Report:
         return self.folder / "table.md"
 
     @property
-    def metrics(self) -> Path:
-        return self.folder / "metrics.json"
+    def metrics(self) -> list[Path]:
+        """The headline figures for DVC, a file for each selection of the first study."""
+        selections = dict.fromkeys(run.selection.name for run in self.studies[0].runs)
+        return [METRICS / f"{name}.json" for name in selections]
 
     @property
     def environment(self) -> Path:
@@ -105,9 +108,9 @@ class Report:
         if self.folder == MULTIVERSE:
             curves = [path for paths in MULTIVERSE_CURVES.values() for path in paths]
             return [self.runs_table, MULTIVERSE_PAGE, *curves]
-        results = [self.runs_table, self.table, self.metrics]
+        results = [self.runs_table, self.table]
         if self.folder == RESULTS:
-            return results + default_results()
+            return results + self.metrics + default_results()
         return results + (study_figure(self.folder.name) if self.folder.name in PICTURED else [])
 
 

@@ -1,7 +1,6 @@
-"""table.md and metrics.json of a report, from its runs.csv."""
+"""table.md of a report, from its runs.csv."""
 
 import importlib
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -28,7 +27,7 @@ Clusters are scored on the training images, as is the custom in clustering, and 
 
 
 def write_table(report: Report, plan: Plan) -> None:
-    """Write the table and the metrics of a report.
+    """Write the table of a report.
 
     Args:
         report: which.
@@ -45,7 +44,6 @@ def write_table(report: Report, plan: Plan) -> None:
         parts += _sections(study, runs, plan)
     parts += _what_was_run(report, runs)
     save_text(report.table, "\n\n".join(parts) + "\n")
-    save_text(report.metrics, json.dumps(metrics(runs), indent=2) + "\n")
 
 
 def _sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
@@ -63,19 +61,6 @@ def _missing(report: Report) -> list[str]:
     lines = [f"- `{folder}`: {reason}" for folder, reason in report.failed.items()]
     head = f"**Failed, and in no mean below: {len(lines)}. Mind the column seeds.**"
     return [head, "\n".join(lines)]
-
-
-def metrics(runs: pd.DataFrame) -> dict:
-    """Means over seeds on the training images: selection -> network -> M -> method -> score."""
-    scores = ["nmi", "acc", "ari", "mixture_error", "routed_error"]
-    places = runs["folder"].str.split("/").str[1:4]  # models/selection/network/M…
-    rows = runs.assign(place=places.str.join("/"))[runs["split"] == "train"]
-    result: dict = {}
-    for (place, method), row in rows.groupby(["place", "method"])[scores].mean().iterrows():
-        selection, network, experts = place.split("/")
-        cell = result.setdefault(selection, {}).setdefault(network, {}).setdefault(experts, {})
-        cell[method] = {score: round(value, 6) for score, value in row.dropna().items()}
-    return result
 
 
 def _what_was_run(report: Report, table: pd.DataFrame) -> list[str]:
