@@ -33,6 +33,11 @@ except UserError as error:
 
 REPORT = report_of(PLAN, RESULTS)
 RECORDED = {path for path, record in PLAN.records.items() if is_recorded(record)}
+MISSING_RECORDS = {
+    name: records
+    for name, records in PLAN.record_batches.items()
+    if not RECORDED.issuperset(record.path.as_posix() for record in records)
+}
 RUN_FILES = [path for run in REPORT.runs for path in run.files]
 REFERENCE_FILES = [reference.path for reference in REPORT.references]
 

@@ -35,18 +35,16 @@ for name, batch in PLAN.batches.items():
             " --threads {threads} > {log:q} 2>&1"
 
 
-# A rule for each batch of records, which one process makes. A record that is there stays: it is of
-# the present settings, and says what sources made it.
-for name, records in PLAN.record_batches.items():
-    there = RECORDED.issuperset(record.path.as_posix() for record in records)
-    settled = ancient if there else lambda path: path
+# A rule for each batch of records, which one process makes. Records that are there stay, and need no
+# rule: they are of the present settings, and say what sources made them.
+for name, records in MISSING_RECORDS.items():
 
     rule:
         name:
             f"record_{name}"
         input:
-            settled(records[0].runs[0].selection.images_path),
-            settled(records[0].runs[0].selection.labels_path),
+            records[0].runs[0].selection.images_path,
+            records[0].runs[0].selection.labels_path,
         output:
             [update(record.path) for record in records],
         log:
