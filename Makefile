@@ -5,9 +5,9 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 .PHONY: reproduce pull agree test bench faults agreement growth cluster slurm umap peers environment constraints
 
 reproduce: environment
-	snakemake --cores all
+	snakemake --cores all --logger moaplus
 	dvc commit --quiet --force  # so that DVC knows what Snakemake made
-	@echo "Read results/table.md"
+	@moaplus verdicts
 
 # Data and models from DVC's remote, instead of making them.
 pull: environment

@@ -46,6 +46,7 @@ def finished(tmp_path_factory, mnist, worker_id) -> Path:
     with FileLock(f"{folder}.lock"):
         if not (folder / "done").exists():
             make_workspace(folder / "workspace", mnist)
-            call(folder / "workspace", "snakemake", "--cores", "2", "--quiet")
+            said = call(folder / "workspace", "snakemake", "--cores", "2", "--logger", "moaplus")
+            (folder / "said").write_text(said, encoding="utf-8")
             (folder / "done").touch()
     return folder / "workspace"

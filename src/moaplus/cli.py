@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     command(_probe, "NAME")
     command(_audit)
     command(_claims)
+    command(_verdicts)
     cluster = command(_cluster, "IMAGES", type=Path)
     cluster.add_argument("--clusters", type=int, required=True, help="how many")
     cluster.add_argument("--model", type=Path, help="safetensors file to write, for `assign`")
@@ -233,6 +234,13 @@ def _claims(options: argparse.Namespace) -> None:
     plan = _plan(options)
     write_claims(plan)
     write_metrics(plan)
+
+
+def _verdicts(options: argparse.Namespace) -> None:
+    """Print the verdicts on the paper's claims in a few lines."""
+    from moaplus.report.verdicts import verdicts
+
+    print(verdicts(_plan(options)))
 
 
 def _cluster(options: argparse.Namespace) -> None:
