@@ -2,12 +2,16 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: reproduce pull agree test bench faults agreement growth cluster slurm umap peers environment constraints
+.PHONY: reproduce report pull agree test bench faults agreement growth cluster slurm umap peers environment constraints
 
 reproduce: environment
 	snakemake --cores all --logger moaplus
 	dvc commit --quiet --force  # so that DVC knows what Snakemake made
 	@moaplus verdicts
+
+# Table, figures and every run with its scores in one HTML file: results/report.html.
+report: environment
+	snakemake --report results/report.html
 
 # Data and models from DVC's remote, instead of making them.
 pull: environment

@@ -62,6 +62,15 @@ include: "workflow/rules/audit.smk"
 include: "workflow/rules/multiverse.smk"
 
 
+if any(argument.startswith("--report") for argument in sys.argv):
+    missing = [path for path in [*RUN_FILES, *REPORT.results] if not os.path.exists(path)]
+    if missing:
+        raise WorkflowError(
+            f"{missing[0]}: missing, as are {len(missing) - 1} others; the report needs a whole run: "
+            "`make reproduce`, then `make report`"
+        )
+
+
 # On a cluster, what takes seconds runs where Snakemake does, and so does what needs a network.
 localrules:
     all,

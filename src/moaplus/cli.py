@@ -12,7 +12,10 @@ from pathlib import Path
 from moaplus.plan.choices import names
 from moaplus.plan.datasets import DATASETS, raw_files
 from moaplus.plan.results import (
+    AUDIT,
+    CLAIMS_PAGE,
     MULTIVERSE,
+    MULTIVERSE_PAGE,
     PICTURED,
     REPORT_FIGURES,
     RESULTS,
@@ -164,17 +167,23 @@ def _reference(options: argparse.Namespace) -> None:
 
 def _score(options: argparse.Namespace) -> None:
     """Write runs.csv of a folder of results: results, or results/studies/NAME."""
+    from moaplus.report.html import write_rows
     from moaplus.report.scoring import write_runs
 
-    write_runs(_report(options))
+    report = _report(options)
+    write_runs(report)
+    write_rows(report.runs_table)
 
 
 def _table(options: argparse.Namespace) -> None:
     """Write table.md of a folder of results from its runs.csv."""
+    from moaplus.report.html import write_page
     from moaplus.report.table import write_table
 
     plan = _plan(options)
-    write_table(report_of(plan, options.folder), plan)
+    report = report_of(plan, options.folder)
+    write_table(report, plan)
+    write_page(report.table)
 
 
 def _figure(options: argparse.Namespace) -> None:
@@ -192,10 +201,12 @@ def _figure(options: argparse.Namespace) -> None:
 
 def _multiverse(options: argparse.Namespace) -> None:
     """Write results/multiverse.md and its figures."""
+    from moaplus.report.html import write_page
     from moaplus.report.multiverse.multiverse_page import write_multiverse
 
     plan = load()
     write_multiverse(plan, report_of(plan, MULTIVERSE))
+    write_page(MULTIVERSE_PAGE)
 
 
 def _environment(options: argparse.Namespace) -> None:
@@ -222,18 +233,24 @@ def _probe(options: argparse.Namespace) -> None:
 def _audit(options: argparse.Namespace) -> None:
     """Write results/audit.md and its figures."""
     from moaplus.audit.page import write_audit
+    from moaplus.report.html import write_page
 
     write_audit(_plan(options))
+    write_page(AUDIT)
 
 
 def _claims(options: argparse.Namespace) -> None:
     """Write results/claims.md and claims.csv, every claim of the paper, and results/metrics."""
+    from moaplus.report.html import write_page
     from moaplus.report.ledger import write_claims
     from moaplus.report.metrics import write_metrics
+    from moaplus.report.opening import write_opening
 
     plan = _plan(options)
     write_claims(plan)
     write_metrics(plan)
+    write_page(CLAIMS_PAGE)
+    write_opening(plan)
 
 
 def _verdicts(options: argparse.Namespace) -> None:

@@ -41,14 +41,15 @@ rule audit:
         [path for run in REPORT.runs for path in (run.history, run.samples)],
         step_sources("audit", *(f"moaplus.audit.figures.{n}" for n in results.AUDIT_FIGURES)),
     output:
-        report(results.AUDIT, category="Audit", caption="../report/audit.rst"),
+        results.AUDIT,
+        report(
+            results.AUDIT.with_suffix(".html"),
+            category="Tables",
+            labels={"table": "audit of the mathematics", "of": "results"},
+            caption="../report/audit.rst",
+        ),
         results.AUDIT_TABLE,
-        [
-            report(path, category="Audit", caption="../report/audit.rst")
-            for path in results.figure_files(results.AUDIT_FIGURES)
-            if path.suffix == ".png"
-        ],
-        [path for path in results.figure_files(results.AUDIT_FIGURES) if path.suffix == ".svg"],
+        results.figure_files(results.AUDIT_FIGURES),
     log:
         "logs/audit.log",
     conda:
@@ -66,9 +67,17 @@ rule claims:
         results.AUDIT_TABLE,
         recorded_studies("long", "seeds"),
         recorded(run for protocol in PLAN.protocols for run in protocol.runs),
+        results.FIGURES / "reconstructions.png",
         step_sources("claims"),
     output:
-        report(results.CLAIMS_PAGE, category="Claims", caption="../report/claims.rst"),
+        results.CLAIMS_PAGE,
+        report(
+            results.CLAIMS_PAGE.with_suffix(".html"),
+            category="Tables",
+            labels={"table": "every claim of the paper", "of": "results"},
+            caption="../report/claims.rst",
+        ),
+        results.OPENING,
         results.CLAIMS_TABLE,
         REPORT.metrics,
     log:

@@ -25,3 +25,9 @@ def table_records(place):
     if place == RESULTS.as_posix():
         return recorded_studies("long", "seeds")
     return [record.path for record in report_of(PLAN, place).records]
+
+
+# Figures that a page shows, which must be there before it.
+def pictures_of(place):
+    study = report_of(PLAN, place).folder.name
+    return results.study_figure(study) if study in results.PICTURED else []

@@ -16,7 +16,13 @@ rule multiverse_page:
         FRESH,
         step_sources("multiverse"),
     output:
-        report(results.MULTIVERSE_PAGE, category="Multiverse", caption="../report/multiverse.rst"),
+        results.MULTIVERSE_PAGE,
+        report(
+            results.MULTIVERSE_PAGE.with_suffix(".html"),
+            category="Tables",
+            labels={"table": "protocols of the multiverse", "of": "results/multiverse"},
+            caption="../report/multiverse.rst",
+        ),
         [path for paths in results.MULTIVERSE_CURVES.values() for path in paths],
     log:
         "logs/multiverse.log",

@@ -6,6 +6,12 @@ rule score:
         step_sources("score"),
     output:
         "{place}/runs.csv",
+        report(
+            "{place}/runs.html",
+            category="Tables",
+            labels={"table": "every run and its scores", "of": "{place}"},
+            caption="../report/runs.rst",
+        ),
     log:
         "logs/{place}/score.log",
     conda:
@@ -21,9 +27,16 @@ rule table:
     input:
         "{place}/runs.csv",
         lambda wildcards: table_records(wildcards.place),
+        lambda wildcards: pictures_of(wildcards.place),
         lambda wildcards: step_sources("table", *pages_of(wildcards)),
     output:
-        report("{place}/table.md", category="Table", caption="../report/table.rst"),
+        "{place}/table.md",
+        report(
+            "{place}/table.html",
+            category="Tables",
+            labels={"table": "verdicts and means", "of": "{place}"},
+            caption="../report/table.rst",
+        ),
     log:
         "logs/{place}/table.log",
     conda:
@@ -44,6 +57,7 @@ rule figure:
         report(
             f"{results.FIGURES}/{{figure}}.png",
             category="Figures",
+            labels={"figure": "{figure}", "of": "default studies"},
             caption="../report/figure.rst",
         ),
         f"{results.FIGURES}/{{figure}}.svg",
@@ -67,6 +81,7 @@ rule study_figure:
         report(
             "results/studies/{study}/{study}.png",
             category="Figures",
+            labels={"figure": "{study}", "of": "study {study}"},
             caption="../report/study_figure.rst",
         ),
         "results/studies/{study}/{study}.svg",

@@ -22,6 +22,7 @@ PROBES = RESULTS / "probes"
 SIMULATION = RESULTS / "simulation.csv"
 CLAIMS_PAGE = RESULTS / "claims.md"
 CLAIMS_TABLE = RESULTS / "claims.csv"
+OPENING = RESULTS / "opening.html"  # what the HTML report opens on
 AUDIT = RESULTS / "audit.md"
 AUDIT_TABLE = RESULTS / "audit.csv"  # its verdicts
 GRADIENT_TIMES = BENCHMARKS / "gradients.csv"
