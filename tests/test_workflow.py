@@ -160,13 +160,6 @@ def test_half_a_record_of_time_is_put_aside_and_the_others_are_counted(done):
     assert "in 3 training processes" in (done / "results/table.md").read_text(encoding="utf-8")
 
 
-def test_html_report(done):
-    call(done, "snakemake", "--report", "results/report.html")
-    page = (done / "results/report.html").read_text(encoding="utf-8")
-    for word in ("table.md", "nmi.png", "ceiling for that number"):
-        assert word in page
-
-
 def test_bad_parameters_stop_snakemake_with_one_line(done):
     change_params(done, lambda params: params.update(default=["nothing"]))
     output = call(done, "snakemake", "-n", ok=False)

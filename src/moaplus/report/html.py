@@ -21,6 +21,7 @@ th { background: #f5f5f5; }
 img { max-width: 100%; }
 p { max-width: 50rem; }
 code { font-size: 12px; overflow-wrap: anywhere; }
+a:not([href]) { color: inherit; }
 """
 
 

@@ -34,7 +34,7 @@ def at_a_glance(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
         for claims in zip(*columns.values(), strict=True)
     ]
     return [
-        "**Verdicts**, each with our mean (by the rule [below](#the-rule-of-the-verdicts)):",
+        "**Verdicts** by [the rule](table.md#the-rule-of-the-verdicts), each with our mean:",
         markdown(table),
         "Why, and what the paper claims beyond its table: [claims.md](claims.md).",
     ]
