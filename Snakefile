@@ -4,7 +4,7 @@ import os
 import sys
 
 # The sources beside this file, whichever checkout the environment was made in.
-SOURCES = os.path.join(workflow.basedir, "src")
+SOURCES = os.path.join(str(workflow.current_basedir), "src")
 os.environ.update(PYTHONPATH=SOURCES)
 sys.path.insert(0, SOURCES)
 

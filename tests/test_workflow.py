@@ -160,6 +160,11 @@ def test_half_a_record_of_time_is_put_aside_and_the_others_are_counted(done):
     assert "in 3 training processes" in (done / "results/table.md").read_text(encoding="utf-8")
 
 
+def test_the_workflow_is_found_where_snakemakes_tools_look(finished):
+    said = call(finished, "snakemake", "-n", "--snakefile", "workflow/Snakefile")
+    assert "Nothing to be done" in said
+
+
 def test_bad_parameters_stop_snakemake_with_one_line(done):
     change_params(done, lambda params: params.update(default=["nothing"]))
     output = call(done, "snakemake", "-n", ok=False)
