@@ -88,7 +88,7 @@ def test_everything_is_up_to_date_and_recorded(done):
 
 def test_the_first_table_shows_both_budgets_side_by_side(done):
     text, _ = page(done, "paper")
-    first = text.split("\n\n")[4].splitlines()
+    first = text.split("## The paper's claims")[1].split("\n\n")[2].splitlines()
     headings = [cell.strip() for cell in first[0].split("|")]
     assert {"1 epochs", "verdict", "3 epochs", "verdict after 3 epochs"} <= set(headings)
     assert len(first) == 2 + 2 * 9
@@ -132,7 +132,7 @@ def test_the_gate_that_sees_views_learns_as_its_own_objective_chooses(done):
     best = means.idxmin()
     edges = re.search(r"At an end of the grid, so perhaps not the best\*\*: (.*)\.", text)[1]
     rate, decay = re.search("learning_rate=([0-9.]+)", best)[1], "weight_decay" in best
-    assert edges == f"learning rate {float(rate):g}" + ("; weight decay 0.1" if decay else "")
+    assert edges == f"learning rate: {float(rate):g}" + ("; weight decay: 0.1" if decay else "")
 
 
 def test_other_ways_to_train_stand_beside_the_first_and_are_compared_with_it(done):
@@ -142,7 +142,7 @@ def test_other_ways_to_train_stand_beside_the_first_and_are_compared_with_it(don
     for method, settings in (("moa", first), ("moa_plus", first), ("moa_plus", other)):
         mean = nmi[method, settings].mean()
         title = re.escape(METHODS[method])
-        assert re.search(rf"\| {title} +\| {settings} +\| [\d,]+ +\| {mean:.3f} \[", text)
+        assert re.search(rf"\| {title} +\| {settings} +\| {mean:.3f} \[", text)
     for method, settings in (("moa", first), ("moa_plus", other)):
         difference = nmi["moa_plus", first].mean() - nmi[method, settings].mean()
         title = re.escape(METHODS[method])

@@ -61,10 +61,11 @@ def test_in_a_terminal_there_is_a_bar_and_a_stopped_run_says_how_to_go_on(worksp
 
 def watched(folder: Path, until: str) -> tuple[str, int]:
     """What a terminal shows of a run that Ctrl-C ends once a pattern is there; its exit code."""
+    of_a_terminal = environment() | {"COLUMNS": str(WIDTH), "LINES": "24"}
     screen, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, WIDTH, 0, 0))
     run = subprocess.Popen(
-        ["snakemake", "--cores", "1", "--logger", "moaplus"], cwd=folder, env=environment(),
+        ["snakemake", "--cores", "1", "--logger", "moaplus"], cwd=folder, env=of_a_terminal,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), start_new_session=True,
         stdin=terminal, stdout=terminal, stderr=terminal,
     )  # fmt: skip

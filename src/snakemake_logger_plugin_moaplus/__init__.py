@@ -1,13 +1,18 @@
 """What a run looks like: one bar over all trainings, what runs now, and the lines that matter.
 
 Snakemake finds this by its name: `snakemake --logger moaplus`. The full log is in .snakemake/log.
+Every Snakemake imports it at its start, before the Snakefile says which sources are to be used: so
+`moaplus` is imported later.
 """
+
+from __future__ import annotations
 
 import logging
 import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,8 +21,9 @@ from rich.text import Text
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from moaplus.plan.runs import Run
-from moaplus.plan.studies import Plan, load
+if TYPE_CHECKING:
+    from moaplus.plan.runs import Run
+    from moaplus.plan.studies import Plan
 
 IMAGES_OF_A_CLASS = 6000  # about, in each of the data sets
 EPOCH = re.compile(r"epoch (\d+)/\d+ .*mixture error (\S+)")
@@ -42,7 +48,7 @@ class Job:
         except OSError:
             return []
 
-    def state(self) -> "State":
+    def state(self) -> State:
         """Where it is, by its log: a line with the folder of each run, and one for each epoch."""
         lines, folders = self.lines(), {run.folder for run in self.runs}
         begun = [place for place, line in enumerate(lines) if Path(line) in folders]
@@ -131,6 +137,8 @@ class LogHandler(LogHandlerBase):
             self._say(self.format(record))
 
     def _begin(self, stats: dict) -> None:
+        from moaplus.plan.studies import load
+
         everything = trained_by(load())
         self.batches = {rule: everything[rule] for rule in stats if rule in everything}
         runs = [run for batch in self.batches.values() for run in batch]

@@ -99,7 +99,7 @@ def contents(folder: Path) -> dict[str, bytes]:
         for path in (folder / place).rglob("*"):
             if path.is_file() and path.suffix != ".aside" and path.name != "environment.json":
                 content = path.read_bytes()
-                if path.suffix == ".md":
+                if path.suffix in (".md", ".html"):
                     content = re.sub(rb"Run time: .*", b"", content)
                 made[path.relative_to(folder).as_posix()] = content
     return made

@@ -44,7 +44,7 @@ def write_rows(source: Path) -> None:
     frame = load_frame(source, "run snakemake to make it").convert_dtypes()
     shown = frame.astype(object).where(frame.notna(), "")
     body = generate_init_offline_itables_html(options.dt_bundle)
-    body += to_html_datatable(shown, connected=False, maxBytes=0, showIndex=False)
+    body += to_html_datatable(shown, connected=False, maxBytes=0, showIndex=False, table_id="rows")
     save_text(source.with_suffix(".html"), _document(source.stem, body))
 
 
