@@ -97,7 +97,7 @@ def _interval(numbers: tuple[float, ...]) -> tuple[float, float, float]:
     """Mean and 95 % beta bootstrap-t interval: of weighted means over their weighted spread."""
     values = np.array(numbers)
     centre, spread = values.mean(), values.std()
-    if spread <= 1e-12:  # equal, but for rounding
+    if spread <= 1e-12:  # equal, except for rounding
         return centre, centre, centre
     weights = np.random.default_rng(1).beta(0.5, 1.5, (30_000, len(values)))
     sums = weights.sum(axis=1)

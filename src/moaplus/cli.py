@@ -27,7 +27,7 @@ from moaplus.storage.files import UserError, one_of
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; print a fault that the user can mend as one line."""
+    """Run one command; print a fault that the user can put right as one line."""
     options = _parser().parse_args(arguments)
     try:
         options.command(options)

@@ -135,8 +135,8 @@ REPORT, BOOTSTRAP, SEEDS, PARAMETER, TRAINING = CHANGES = (
 def changes(repository: Path, names: tuple[str, ...] = CHANGES) -> list[dict]:
     """Change one thing after another; what Snakemake plans is what `dvc repro` then does.
 
-    But for `probe`: DVC calls Snakemake once for each stage, so that a later call leaves it out
-    where an earlier one made its input anew, to the same bytes.
+    Except `probe`: DVC calls Snakemake once for each stage, so that a later call leaves it out
+    where an earlier one made its input again, to the same bytes.
     """
     folder = pulled(repository, "changed")
 
@@ -170,7 +170,7 @@ def changes(repository: Path, names: tuple[str, ...] = CHANGES) -> list[dict]:
         done = jobs(call(folder, "dvc", "repro"))
         left_out = planned - done
         same = f"the same {done.total()} steps" + (
-            f" but for {', '.join(left_out)}, whose input came out as it was" if left_out else ""
+            f" except {', '.join(left_out)}, whose input came out as it was" if left_out else ""
         )
         rows.append(
             row(f"change {name}: `snakemake -n`, `dvc repro`; {same}",
@@ -267,7 +267,7 @@ def remotes(repository: Path, kinds: tuple[str, ...] = ("a directory", S3)) -> l
 
 
 def use_s3(folder: Path) -> None:
-    """An S3 endpoint on this machine, empty but for a bucket, as the default remote."""
+    """An S3 endpoint on this machine, empty except for a bucket, as the default remote."""
     server = ThreadedMotoServer("127.0.0.1", port=0)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server.start()

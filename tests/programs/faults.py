@@ -93,7 +93,7 @@ class Lab:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Bytes of all that is made, but for what tells time and place, and what was put aside."""
+    """Bytes of all that is made, except what tells time and place, and what was put aside."""
     made = {}
     for place in ("data/raw/mnist", "data/selected", "models", "results"):
         for path in (folder / place).rglob("*"):
@@ -399,7 +399,7 @@ def mirror(kind: str) -> Iterator[str]:
 
 
 def not_finite(lab: Lab) -> Iterator[dict]:
-    """One seed gives NaN in its fifth step; then the cause is mended."""
+    """One seed gives NaN in its fifth step; then the cause is put right."""
     folder = lab.copy()
     source = folder / "src/moaplus/mixture/fit.py"
     code = source.read_text(encoding="utf-8")

@@ -99,7 +99,7 @@ def call(folder: Path, *command: str, ok: bool = True) -> str:
 
 
 def jobs(output: str) -> Counter[str]:
-    """The jobs of each rule that Snakemake says it starts, but for rules of inputs alone.
+    """The jobs of each rule that Snakemake says it starts, except rules of inputs alone.
 
     All that train are one rule here, `train`, and all that make records: `record`.
     """

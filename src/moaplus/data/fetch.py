@@ -80,7 +80,7 @@ def _fetch_file(path: Path, md5: str, sources: dict[str, Source]) -> None:
         print(f"{path}: from {source}, verified", file=sys.stderr)
         return
     raise UserError(
-        f"{path}: no source has it; mend one of them or put the file there by hand: "
+        f"{path}: no source has it; correct one of them or put the file there by hand: "
         + "; ".join(failures)
     )
 

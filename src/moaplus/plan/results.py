@@ -105,7 +105,7 @@ class Report:
 
     @property
     def results(self) -> list[Path]:
-        """All that the folder holds, but for the record of what made it."""
+        """All that the folder holds, except the record of what made it."""
         if self.folder == MULTIVERSE:
             curves = [path for paths in MULTIVERSE_CURVES.values() for path in paths]
             return [self.runs_table, MULTIVERSE_PAGE, *curves]

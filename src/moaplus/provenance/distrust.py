@@ -26,7 +26,7 @@ DECADES = 40 * 365 * 86400 * 10**9  # ns; no model is of 2009 or older
 
 
 def distrust(plan: Plan) -> list[str]:
-    """See to it that Snakemake makes anew what cannot be trusted; return a line on each file.
+    """See to it that Snakemake makes again what cannot be trusted; return a line on each file.
 
     Every file is read and held against the hash or checksum that was recorded when it was made; a
     damaged one is put aside. A model that other settings or sources made is dated back, so that it

@@ -14,12 +14,12 @@ def save_frame(path: Path, frame: pd.DataFrame) -> None:
         frame.to_csv(temporary, index=False, float_format="%.9g", lineterminator="\n")
 
 
-def load_frame(path: Path, mend: str, sep: str = ",") -> pd.DataFrame:
+def load_frame(path: Path, remedy: str, sep: str = ",") -> pd.DataFrame:
     """Read a CSV file.
 
     Args:
         path: of the file.
-        mend: what makes it anew, for the message.
+        remedy: what makes it again, for the message.
         sep: what separates the columns.
 
     Raises:
@@ -31,6 +31,6 @@ def load_frame(path: Path, mend: str, sep: str = ",") -> pd.DataFrame:
             raise ValueError("its last line has no end")
         return pd.read_csv(io.StringIO(text), sep=sep)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); {mend}") from error
+        raise UserError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
     except ValueError as error:
         raise put_aside(path, error) from error
