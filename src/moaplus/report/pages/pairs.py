@@ -1,5 +1,7 @@
 """All pairs of classes: MoA+ beside methods that need no mixture."""
 
+import math
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
@@ -12,6 +14,7 @@ from moaplus.report.titles import METHODS
 
 DIGITS = 3
 GOOD = 0.9  # NMI
+COLUMNS = 3  # panels of the figure side by side
 
 
 def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
@@ -68,22 +71,24 @@ def nmi_of_pairs(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
 def draw(study: Study, runs: pd.DataFrame) -> Figure:
     """NMI of every pair: a heat map for each method, and MoA+ against k-means."""
     means = nmi_of_pairs(study, runs)
-    figure, axes = plt.subplots(
-        1, len(means.columns) + 1, layout="constrained", figsize=(3 * (len(means.columns) + 1), 3)
-    )
+    rows = math.ceil((len(means.columns) + 1) / COLUMNS)
+    figure, grid = plt.subplots(rows, COLUMNS, layout="constrained", figsize=(9, 3 * rows))
+    *maps, last = grid.flat[: len(means.columns) + 1]
+    for unused in grid.flat[len(means.columns) + 1 :]:
+        unused.remove()
     digits = range(N_CLASSES)
-    for axis, method in zip(axes, means, strict=False):
+    for axis, method in zip(maps, means, strict=True):
         square = means[method].unstack().reindex(index=digits, columns=digits)
         sns.heatmap(
             square.fillna(square.T), vmin=0, vmax=1, square=True, cmap="viridis", ax=axis,
-            cbar=axis is axes[-2],
+            cbar=False,
         )  # fmt: skip
         axis.set(title=METHODS[method], xlabel="", ylabel="")
         axis.grid(visible=False)
-    last = axes[-1]
+    figure.colorbar(maps[0].collections[0], ax=list(grid[:, -1]), label="NMI")
     last.plot([0, 1], [0, 1], color="0.6", lw=0.8)
     for method in _ours(study):
         last.scatter(means["kmeans"], means[method], s=10, label=METHODS[method])
     last.set(xlabel=f"NMI, {METHODS['kmeans']}", ylabel="NMI, MoA+", aspect="equal")
-    last.legend()
+    last.legend(loc="lower right")
     return figure
