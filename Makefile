@@ -11,6 +11,7 @@ reproduce: environment
 
 # Table, figures and every run with its scores in one HTML file: results/report.html.
 report: environment
+	snakemake --cores all --logger moaplus -- pages
 	snakemake --report results/report.html
 
 # Data and models from DVC's remote, instead of making them.

@@ -62,8 +62,11 @@ include: "workflow/rules/audit.smk"
 include: "workflow/rules/multiverse.smk"
 
 
-if any(argument.startswith("--report") for argument in sys.argv):
-    missing = [path for path in [*RUN_FILES, *REPORT.results] if not os.path.exists(path)]
+# The report trains nothing, and neither does what it is made of.
+REPORTS = any(argument.startswith("--report") for argument in sys.argv)
+if REPORTS or "pages" in sys.argv:
+    needed = RUN_FILES + REPORT.results + (REPORT.pages if REPORTS else [])
+    missing = [path for path in needed if not os.path.exists(path)]
     if missing:
         raise WorkflowError(
             f"{missing[0]}: missing, as are {len(missing) - 1} others; the report needs a whole run: "
@@ -74,6 +77,7 @@ if any(argument.startswith("--report") for argument in sys.argv):
 # On a cluster, what takes seconds runs where Snakemake does, and so does what needs a network.
 localrules:
     all,
+    pages,
     data,
     models,
     fetch,
@@ -96,6 +100,12 @@ rule all:
         REFERENCE_FILES,
         REPORT.results,
         REPORT.environment,
+
+
+# What the HTML report shows, where it is not there: after dvc pull, say.
+rule pages:
+    input:
+        REPORT.pages,
 
 
 rule data:

@@ -8,7 +8,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from workspace import call, make_workspace
+from workspace import call, jobs, make_workspace
 
 from moaplus.plan.choices import names
 
@@ -74,9 +74,16 @@ def shown(page: Path, script: str, folder: Path) -> dict:
 
 
 @pytest.fixture(scope="module")
-def report(finished) -> Path:
-    call(finished, "snakemake", "--report", "results/report.html")
-    return finished / "results/report.html"
+def report(finished, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("report") / "workspace"
+    shutil.copytree(finished, folder, symlinks=True)
+    for page in (folder / "results").glob("*.html"):
+        page.unlink()  # as after `dvc pull`
+    said = call(folder, "snakemake", "--report", "results/report.html", ok=False)
+    assert "then `make report`" in said
+    assert not jobs(call(folder, "snakemake", "--cores", "1", "pages"))["train"]
+    call(folder, "snakemake", "--report", "results/report.html")
+    return folder / "results/report.html"
 
 
 def test_the_report_opens_without_an_error_and_every_figure_is_drawn(report, tmp_path):
@@ -104,5 +111,6 @@ def test_a_report_needs_no_network(report):
 
 def test_a_report_without_a_run_says_what_to_do(tmp_path):
     folder = make_workspace(tmp_path / "workspace", None)
-    said = call(folder, "snakemake", "--report", "results/report.html", ok=False)
-    assert "the report needs a whole run: `make reproduce`, then `make report`" in said
+    for command in (("--report", "results/report.html"), ("--cores", "1", "pages")):
+        said = call(folder, "snakemake", *command, ok=False)
+        assert "the report needs a whole run: `make reproduce`, then `make report`" in said

@@ -57,6 +57,12 @@ class Report:
         return [METRICS / f"{name}.json" for name in selections]
 
     @property
+    def pages(self) -> list[Path]:
+        """The default results as the HTML report shows them; they are not versioned."""
+        shown = [self.runs_table, self.table, CLAIMS_PAGE, AUDIT]
+        return [OPENING, *(path.with_suffix(".html") for path in shown)]
+
+    @property
     def environment(self) -> Path:
         """On what and by what the results in the folder were made."""
         return self.folder / "environment.json"
