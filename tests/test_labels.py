@@ -14,7 +14,7 @@ from moaplus.report.rows import read_runs
         ("batch_size=1024", "batches of 1,024"),
         ("epochs=200", "200 epochs"),
         ("channels=4+8", "4, 8 channels"),
-        ("schedule=one_cycle", "one cycle"),
+        ("schedule=one_cycle", "schedule: one cycle"),
         ("learning_rate=0.004", "learning rate 0.004"),
         ("unet", "unet"),
     ],

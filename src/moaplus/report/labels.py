@@ -6,12 +6,13 @@ from moaplus.plan.studies import Plan
 from moaplus.report.cells import images_in_short
 
 SETTINGS = {
+    "architecture": "experts: {}",
     "channels": "{} channels",
     "latent": "codes of {}",
     "epochs": "{} epochs",
     "batch_size": "batches of {}",
     "learning_rate": "learning rate {}",
-    "schedule": "{}",
+    "schedule": "schedule: {}",
     "weight_decay": "weight decay {}",
     "ridge": "ridge {}",
     "gate": "{} gate",

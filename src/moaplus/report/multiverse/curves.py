@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from moaplus.plan.multiverse import Protocol
+from moaplus.plan.multiverse import IMAGES, Protocol
+from moaplus.report.cells import images_in_short
+from moaplus.report.labels import label_of
 from moaplus.report.multiverse.decisions import OUTCOMES, words
 from moaplus.theory.surrogate import Surrogate
 
@@ -40,7 +42,7 @@ def draw(
         below.plot(used, [row] * len(used), "|", ms=6, color="0.2")
     below.set_yticks(
         range(len(rows)),
-        [f"{decision}: {words(params, decision, option)}" for decision, option in rows],
+        [_label(protocols, params, *row) for row in rows],
         fontsize=7,
     )
     for first in np.cumsum([len(few) for few in params["decisions"].values()])[:-1]:
@@ -48,3 +50,11 @@ def draw(
     below.set(ylim=(len(rows) - 0.5, -0.5), xlabel="protocols, sorted by the value above")
     below.grid(visible=False)
     return figure
+
+
+def _label(protocols: tuple[Protocol, ...], params: dict, decision: str, option: int) -> str:
+    """An option as people read it."""
+    if decision != IMAGES:
+        return label_of(f"{decision}={words(params, decision, option)}")
+    chosen = (protocol for protocol in protocols if protocol.options[IMAGES] == option)
+    return images_in_short(next(chosen).runs[0].selection)
