@@ -1,6 +1,7 @@
 """What a run looks like: the logger plugin, in a terminal and without one."""
 
 import fcntl
+import io
 import os
 import pty
 import re
@@ -8,14 +9,18 @@ import signal
 import struct
 import subprocess
 import termios
+from logging import makeLogRecord
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
+from snakemake_interface_logger_plugins.common import LogEvent
 from workspace import change_params, environment
 
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import load
-from snakemake_logger_plugin_moaplus import Job, work
+from snakemake_logger_plugin_moaplus import Job, LogHandler, work
 
 WIDTH = 100
 
@@ -44,6 +49,19 @@ def test_the_state_of_a_job_is_read_from_its_log(runs, tmp_path):
     job.log.write_text(job.log.read_text() + line.format(1))
     assert job.state().work == sum(map(work, runs))
     assert job.state().words.endswith("seed1  epoch 1/1  loss 0.25")
+
+
+def test_a_source_that_failed_is_told(tmp_path):
+    told = Console(file=io.StringIO())
+    handler = LogHandler(SimpleNamespace(stdout=False, dryrun=False), None)
+    handler.console = told
+    log = tmp_path / "fetch.log"
+    failed = "data/raw/mnist/a: not from https://a.example: 404"
+    log.write_text(f"{failed}\ndata/raw/mnist/a: from https://b.example, verified\n")
+    job = {"jobid": 1, "rule_name": "fetch", "log": [str(log)]}
+    handler.emit(makeLogRecord({"event": LogEvent.JOB_INFO} | job))
+    handler.emit(makeLogRecord({"event": LogEvent.JOB_FINISHED, "job_id": 1}))
+    assert told.file.getvalue() == f"{failed}\n"
 
 
 def test_in_a_terminal_there_is_a_bar_and_a_stopped_run_says_how_to_go_on(workspace):
