@@ -140,7 +140,7 @@ def _train(options: argparse.Namespace) -> None:
 def _record(options: argparse.Namespace) -> None:
     """Train the runs of records, named by their paths; keep their scores and no models."""
     plan = load()
-    records = [plan.records[one_of("record", path, plan.records)] for path in options.path]
+    records = [plan.record(path) for path in options.path]
     from moaplus.report.recording import record_all
     from moaplus.runs.batch import train_all
 

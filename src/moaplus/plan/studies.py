@@ -159,6 +159,20 @@ class Plan:
                 f"{folder}: no study in {PARAMS} has this run; `moaplus runs` lists them"
             ) from None
 
+    def record(self, path: str) -> Record:
+        """Return the record at `path`.
+
+        Raises:
+            UserError: if no study and no protocol has it.
+        """
+        try:
+            return self.records[Path(path).as_posix()]
+        except KeyError:
+            raise UserError(
+                f"{path}: no study or protocol in {PARAMS} has this record; one is named by the "
+                "folder of its runs: results/records/SELECTION/NETWORK/M2/seed0.json"
+            ) from None
+
 
 def references_of(studies: Iterable[Study]) -> list[Reference]:
     """The reference clusterings to set beside some studies: same images, clusters and seeds."""
