@@ -239,6 +239,6 @@ def test_missing_params_and_unknown_runs_are_named(tmp_path):
 
 
 def test_an_unknown_record_is_named_in_one_line_and_not_beside_all_others(tmp_path):
-    with pytest.raises(UserError, match="records/none.json: no study or protocol") as error:
+    with pytest.raises(UserError, match=r"records/none\.json: no study or protocol") as error:
         load(tmp_path, PARAMS).record("results/records/none.json")
     assert len(str(error.value)) < 250
