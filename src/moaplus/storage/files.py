@@ -3,23 +3,30 @@
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from pathlib import Path
+
+SHOWN = 8  # names in a message, at most
 
 
 class UserError(Exception):
-    """A fault that the user can mend; its message is one line that names the file and the mend."""
+    """A fault that the user can put right; its one line names the file and the remedy."""
 
 
 def one_of(kind: str, name: str, allowed: Iterable[str]) -> str:
     """Return `name` if it is allowed.
 
     Raises:
-        UserError: if not, naming its kind and what is allowed.
+        UserError: if not, naming its kind and what is allowed, or of many what is nearest.
     """
     allowed = list(allowed)
-    if name not in allowed:
-        raise UserError(f"{name}: no such {kind}; allowed: {', '.join(allowed)}")
-    return name
+    if name in allowed:
+        return name
+    words = ", ".join(allowed)
+    if len(allowed) > SHOWN:
+        words = ", ".join(get_close_matches(name, allowed, SHOWN, cutoff=0))
+        words += f" and {len(allowed) - SHOWN} others"
+    raise UserError(f"{name}: no such {kind}; allowed: {words}")
 
 
 @contextmanager
@@ -43,8 +50,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be written: {error.strerror or error}; make room or mend the folder, "
-            "then run again"
+            f"{path}: cannot be written: {error.strerror or error}; make room or make the folder "
+            "writable, then run again"
         ) from error
     finally:
         with suppress(OSError):  # of a folder that is missing or read-only: nothing is there
@@ -63,7 +70,7 @@ def _sweep(path: Path) -> None:
 
 
 def put_aside(path: Path, reason: object) -> UserError:
-    """Rename a damaged file, so that the next run makes it anew; return the error to raise."""
+    """Rename a damaged file, so that the next run makes it again; return the error to raise."""
     aside = path.with_name(path.name + ".aside")
     try:
         path.replace(aside)
