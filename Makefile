@@ -36,14 +36,15 @@ test: environment
 	snakemake --lint
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-# What the two tools do of each other's work, and what breaks, as tables; the tests run short forms.
+# What the two tools do of each other's work, and what breaks. These and the suites below write their
+# tables into docs; the tests run short forms.
 agreement faults growth: environment
-	python tests/programs/$@.py
+	python tests/programs/written.py $@
 
 # The workflow on a SLURM of one node, which this makes of this machine: as root, on Debian.
 cluster: environment
 	$(PLUGIN)
-	python tests/programs/cluster.py
+	python tests/programs/written.py cluster
 
 # The default run on the cluster that is there.
 slurm: environment
@@ -58,15 +59,15 @@ EXTRA = $(VENV)/bin/python -m pip install --quiet -c constraints.txt
 umap: environment
 	$(EXTRA) -e '.[dev,umap]'
 
-# Beside other clusterers: an hour and a half; writes docs/peers.md.
+# Beside other clusterers: an hour and a half.
 peers: environment
 	$(EXTRA) -e '.[dev,peers]'
 	moaplus select mnist-all-n12665
-	python tests/programs/peers.py
+	python tests/programs/written.py peers
 
 bench: environment
-	python tests/programs/benchmark.py
-	python tests/programs/view_benchmark.py
+	python tests/programs/written.py benchmark
+	python tests/programs/written.py view_benchmark
 
 environment: $(VENV)/.installed
 

@@ -1,4 +1,4 @@
-"""MoA+ with two views beside other clusterers: same images, same core. Writes docs/peers.md.
+"""MoA+ with two views beside other clusterers: same images, same core.
 
 `make peers` installs what it needs beside the project. DEC, DCN and N2D are ClustPy's, at its
 defaults, and again with so many epochs that they take our time.
@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from importlib import import_module
-from pathlib import Path
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
@@ -18,12 +18,10 @@ import pandas as pd
 from moaplus.data.fetch import torchvision_datasets
 from moaplus.plan.runs import Selection
 from moaplus.plan.studies import load
-from moaplus.provenance.machine import processor
 from moaplus.report.titles import METHODS
 from moaplus.storage.arrays import load_arrays
 from moaplus.theory.scores import clustering_scores
 
-PAGE = Path("docs/peers.md")
 IMAGES, CLUSTERS = Selection("mnist", tuple(range(10)), 12665, 0), 10
 SEEDS = (0, 1, 2)
 OURS = "moa_plus_views"
@@ -34,16 +32,6 @@ DEEP = {  # ClustPy's methods, with the epochs that are its defaults
     "N2D": {"pretrain_epochs": 100},
 }
 MANIFOLD = {"n_components": CLUSTERS, "n_neighbors": 20, "min_dist": 0.0}  # of N2D's paper
-HEAD = """\
-# Beside other clusterers
-
-12,665 training images of all ten digits of MNIST, ten clusters, means over {seeds} seeds, one core
-of {machine}, commit {commit}. CPU-seconds and peak memory are of the whole process, with imports.
-DEC, DCN and N2D are those of ClustPy {clustpy} at its defaults; "our time" has as many epochs as
-take the time of MoA+. N2D has UMAP, as in its paper (McConville et al. 2019): t-SNE, ClustPy's
-default, stops at more than three components. `make peers` writes this page.
-
-"""
 
 
 def ours(images: np.ndarray, seed: int) -> np.ndarray:
@@ -121,7 +109,7 @@ def line(name: str, rows: list[dict]) -> dict:
 
 
 def main() -> None:
-    """Measure all, one after the other, and write the page."""
+    """Measure all, one after the other, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--one", nargs=3, metavar=("METHOD", "SEED", "SHARE"))
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
@@ -134,19 +122,14 @@ def main() -> None:
         rows = [measured(method, seed) for seed in options.seeds]
         seconds[method] = np.mean([row["seconds"] for row in rows])
         lines.append(line(METHODS.get(method, method), rows))
-        print(lines[-1], flush=True)
+        print(lines[-1], file=sys.stderr)
     for method in DEEP:
         share = seconds[OURS] / seconds[method]
         rows = [measured(method, seed, share) for seed in options.seeds]
         lines.append(line(f"{method}, our time", rows))
-        print(lines[-1], flush=True)
-    from clustpy import __version__
-
-    commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], text=True).strip()
-    head = HEAD.format(
-        seeds=len(options.seeds), machine=processor(), commit=commit, clustpy=__version__
-    )
-    PAGE.write_text(head + pd.DataFrame(lines).to_markdown(index=False) + "\n", encoding="utf-8")
+        print(lines[-1], file=sys.stderr)
+    print(f"ClustPy {version('clustpy')}, {len(options.seeds)} seeds.\n")
+    print(pd.DataFrame(lines).to_markdown(index=False))
     return None
 
 

@@ -1,0 +1,42 @@
+"""Pages of docs that suites write: their form, and how they are written."""
+
+import re
+
+import pytest
+from workspace import ROOT
+from written import between, made, marks, page_of
+
+SUITES = sorted(
+    suite
+    for page in ROOT.glob("docs/*.md")
+    for suite in re.findall(r"<!-- (\w+) -->", page.read_text(encoding="utf-8"))
+)
+
+
+def test_every_suite_that_make_writes_has_its_place():
+    recipes = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"written\.py (\w+)", recipes))
+    named |= set(re.search(r"^(.*): environment\n.*written\.py \$@", recipes, re.M)[1].split())
+    assert named == set(SUITES)
+    assert all((ROOT / f"tests/programs/{suite}.py").exists() for suite in SUITES)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_suites_part_names_commit_and_machine_and_has_a_table(suite):
+    first, last = marks(suite)
+    text = page_of(suite).read_text(encoding="utf-8")
+    part = text[text.index(first) + len(first) : text.index(last)].strip()
+    assert re.match(r"Commit [0-9a-f]{7,}, .+, \d+ cores:\n\n", part)
+    rows = [line.count("|") for line in part.splitlines() if line.startswith("|")]
+    assert len(rows) >= 3
+
+
+def test_a_part_is_replaced_and_the_rest_of_the_page_stays():
+    page = "above\n<!-- s -->\nold\n<!-- end of s -->\nbelow\n"
+    assert between(page, "s", "| new |\n") == page.replace("old", "| new |")
+    with pytest.raises(ValueError, match="substring"):
+        between("no marks", "s", "")
+
+
+def test_what_made_a_part_is_this_commit():
+    assert re.fullmatch(r"Commit [0-9a-f]{7,}(-dirty)?, .+, \d+ cores:", made())
