@@ -1,5 +1,6 @@
 """Real MNIST, and workspaces in which the workflow can run or has run."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,17 @@ def smoke_run(workspace: Path) -> Run:
     run = load().run(f"{RUNS}/M2/moa_plus/seed0")
     select(run.selection, raw_files("mnist"))
     return run
+
+
+@pytest.fixture
+def two_views_run(smoke_run) -> Run:
+    """The same run, but its gate is deep and sees two views of each image."""
+    return dataclasses.replace(
+        smoke_run,
+        objective="moa_plus_views",
+        network=dataclasses.replace(smoke_run.network, gate="deep"),
+        training=dataclasses.replace(smoke_run.training, views=("affine", "elastic", "thickness")),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -16,25 +16,30 @@ class KilledError(Exception):
     """Stands for the end of the process."""
 
 
-@pytest.fixture
-def run(smoke_run, monkeypatch) -> Run:
-    """The smoke run with four epochs of three steps, and noise of torch's own in its objective."""
-    budget = dataclasses.replace(smoke_run.training, epochs=4, batch_size=150)
-    plain = training.objective_of(smoke_run)
+@pytest.fixture(autouse=True)
+def noise(monkeypatch) -> None:
+    """Random numbers of torch's own in every objective."""
+    plain = training.objective_of
     monkeypatch.setattr(
-        training, "objective_of", lambda _: lambda o: plain(o) * (1 + 0.01 * torch.rand(()))
+        training, "objective_of", lambda run: lambda o: plain(run)(o) * (1 + 0.01 * torch.rand(()))
     )
-    return dataclasses.replace(smoke_run, training=budget)
 
 
 @pytest.fixture
-def deep(run) -> Run:
-    """The same run, but its gate sees views, and has heads of which one is chosen half-way."""
+def run(smoke_run) -> Run:
+    """The smoke run with four epochs of three steps."""
+    return longer(smoke_run)
+
+
+@pytest.fixture
+def deep(two_views_run) -> Run:
+    """The same on two views, with heads of which one is chosen half-way."""
+    return longer(two_views_run)
+
+
+def longer(run: Run) -> Run:
     return dataclasses.replace(
-        run,
-        objective="moa_plus_views",
-        network=dataclasses.replace(run.network, gate="deep"),
-        training=dataclasses.replace(run.training, views=("affine", "elastic", "thickness")),
+        run, training=dataclasses.replace(run.training, epochs=4, batch_size=150)
     )
 
 

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from moaplus import MoAPlus
+from moaplus.data.images import load_images
 from moaplus.mixture.flat import Flat
 from moaplus.mixture.networks import MixtureOfAutoencoders
 from moaplus.plan.choices import names
@@ -28,15 +30,25 @@ def test_gradients_are_those_of_the_cpu(architecture):
     torch.testing.assert_close(made_by(mixture.to("cuda").flat(), "cuda"), expected)
 
 
-def test_a_run_on_a_gpu_says_so_and_gives_the_same_bytes_again(smoke_run):
-    made = []
+@pytest.mark.parametrize("name", ["smoke_run", "two_views_run"])
+def test_a_run_on_a_gpu_says_so_and_gives_the_same_bytes_again(name, request):
+    run, made = request.getfixturevalue(name), []
     for _ in range(2):
-        train_all([smoke_run], "gpu", 1, 1)
-        made.append([path.read_bytes() for path in smoke_run.files])
-        assert torch.cuda.get_device_name() in read_header(smoke_run).made_on
-        for path in (smoke_run.model, smoke_run.history):
+        train_all([run], "gpu", 1, 1)
+        made.append([path.read_bytes() for path in run.files])
+        assert torch.cuda.get_device_name() in read_header(run).made_on
+        for path in (run.model, run.history):
             path.unlink()
     assert made[0] == made[1]
+
+
+def test_the_estimator_gives_the_same_again_for_the_same_random_state(smoke_run):
+    images = load_images(smoke_run.selection)["train"]
+    first, second = (
+        MoAPlus(2, epochs=3, random_state=0, device="cuda").fit(images) for _ in range(2)
+    )
+    assert first.loss_curve_ == second.loss_curve_
+    assert (first.concentrations_ == second.concentrations_).all()
 
 
 def test_losses_are_near_those_of_the_cpu(smoke_run):

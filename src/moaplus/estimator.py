@@ -131,8 +131,11 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         self.scale_ = Scale.of(X)
         inputs = self.scale_.forward(X).to(self.device)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with (
+            torch.random.fork_rng(devices=[]),
+            torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
+        ):
+            torch.default_generator.manual_seed(seed)
             state = self._train(inputs, seed)
         self.mixture_ = state.network.mixture.cpu().eval()
         self.loss_curve_ = [row["objective"] for row in state.rows]

@@ -24,7 +24,7 @@ from moaplus.runs.model import LESS, build, prepare_device
 from moaplus.storage.files import UserError, save_text
 from moaplus.storage.tensors import save_tensors
 
-OF_START = {"weight_decay", "views"}  # of a training's settings: what `start` takes
+OF_START = set(start.__kwdefaults__)  # of a training's settings
 
 
 class DivergedError(UserError):
@@ -61,12 +61,8 @@ def _train(run: Run, device: torch.device, checkpoint_every: int | None) -> None
     if run.experts > len(images):
         raise UserError(f"{run.folder}: {run.experts} experts for {len(images)} images")
     torch.manual_seed(run.seed)
-    state = start(
-        build(run).to(device),
-        run.seed,
-        weight_decay=run.training.weight_decay,
-        views=run.training.views,
-    )
+    settings = {key: getattr(run.training, key) for key in OF_START}
+    state = start(build(run).to(device), run.seed, **settings)
     try:
         _fit(run, state, images, checkpoint_every)
         weights = _weights(state.network.mixture)
