@@ -143,6 +143,8 @@ def test_by_default_it_takes_enough_steps(digits, n, batch_size, epochs, monkeyp
         (np.random.rand(9, 4, 4), {"n_clusters": 10}, "n_samples=9 should be >= n_clusters=10"),
         (np.random.rand(9, 4, 4), {"n_clusters": 0}, "n_clusters"),
         (np.random.rand(9, 4, 4), {"objective": "mao"}, "objective"),
+        (np.random.rand(9, 4, 4), {"device": "gpu"}, "device='gpu': torch cannot use it here"),
+        (np.random.rand(9, 4, 4), {"device": "cuda:99"}, "device='cuda:99': torch cannot use"),
         (np.random.rand(9, 2, 2, 2, 2), {}, "5 dimensions"),
     ],
 )

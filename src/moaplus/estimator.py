@@ -118,9 +118,10 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
 
         Raises:
             ValueError: if X has fewer inputs than clusters, holds NaN or infinity, is of another
-                shape, or its pixels are all the same.
+                shape, or its pixels are all the same; or if torch cannot use the device.
         """
         X = self._checked(X, reset=True)
+        _check_device(self.device)
         if len(X) < self.n_clusters:
             raise ValueError(
                 f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}: give more inputs, "
@@ -280,6 +281,16 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
     def _mixed(self, seen: Tensor) -> Tensor:
         reconstructions, logits = self.mixture_(seen)
         return torch.einsum("nm,mn...->n...", logits.softmax(dim=1), reconstructions)
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device={device!r}: torch cannot use it here; try 'cpu', or 'cuda' where "
+            "torch.cuda.is_available()"
+        ) from error
 
 
 @torch.no_grad()
