@@ -27,6 +27,10 @@ class Line:
     folder: str  # models/selection/…: that of its runs, or of the reference method
 
     @property
+    def is_reference(self) -> bool:
+        return self.method in REFERENCE_METHODS
+
+    @property
     def query(self) -> str:
         """Selects its rows of runs.csv, of all splits and seeds."""
         return _query(self.folder, self.method, self.experts)
@@ -35,7 +39,7 @@ class Line:
     def place(self) -> str:
         """What the folder of each of its rows holds, behind that of the selection."""
         part = "/" + self.folder.split("/", 2)[2]
-        return code(part if self.method in REFERENCE_METHODS else part + "/")
+        return code(part if self.is_reference else part + "/")
 
 
 def lines_of(study: Study, selection: Selection) -> list[Line]:

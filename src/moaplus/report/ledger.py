@@ -11,13 +11,12 @@ from moaplus.report.cells import ABSENT, images_in_short, markdown, share
 from moaplus.report.claims import FAILS, HOLDS, OPEN
 from moaplus.report.ledger_texts import AUDITED, INTRODUCTION, MEASURED, SUMMARY
 from moaplus.report.multiverse.readings import USUAL, held, outcomes
-from moaplus.report.paper_section import PAPER, outcomes_of
-from moaplus.report.recording import recorded_runs
+from moaplus.report.paper_section import LONG, PAPER, SEEDS, outcomes_of
+from moaplus.report.recording import recorded_runs, recorded_studies
 from moaplus.report.rows import read_runs
 from moaplus.storage.files import UserError, save_text
 from moaplus.storage.frames import load_frame, save_frame
 
-LONG, SEEDS = "long", "seeds"  # studies of the same question: docs/studies.md
 NOT_RUN = "not run"
 
 
@@ -110,12 +109,9 @@ def _measured(plan: Plan) -> list[Entry]:
 
 def _verdicts(plan: Plan, name: str) -> dict[tuple[Selection, str], str]:
     """Verdicts of another study, by selection and claim; none where its records are not there."""
-    study = plan.studies.get(name)
-    runs = recorded_runs(study.runs) if study else None
-    if runs is None:
-        return {}
     return {
         (selection, outcome.claim): outcome.verdict
+        for study, runs in recorded_studies(plan, name)
         for selection in dict.fromkeys(run.selection for run in study.runs)
         for outcome in outcomes_of(study, runs, selection)
     }

@@ -2,7 +2,6 @@
 
 import json
 
-from moaplus.plan.references import REFERENCE_METHODS
 from moaplus.plan.results import METRICS, RESULTS, report_of
 from moaplus.plan.runs import Selection
 from moaplus.plan.studies import Plan, Study
@@ -35,7 +34,7 @@ def write_metrics(plan: Plan) -> None:
 
 def _methods(study: Study, selection: Selection) -> dict[str, str]:
     """Objectives with the queries of their rows; by folder where one is trained in two ways."""
-    lines = [line for line in lines_of(study, selection) if line.method not in REFERENCE_METHODS]
+    lines = [line for line in lines_of(study, selection) if not line.is_reference]
     fewest = [line for line in lines if line.experts == lines[0].experts]
     several = len({line.method for line in fewest}) < len(fewest)
     return {line.place.strip("`/") if several else line.method: line.query for line in fewest}

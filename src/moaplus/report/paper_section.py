@@ -36,6 +36,7 @@ from moaplus.report.titles import METHODS
 from moaplus.theory.intervals import Estimate
 
 PAPER = "paper"  # the study of the paper's table
+LONG, SEEDS = "long", "seeds"  # of the same question, by records: docs/studies.md
 HEADINGS = {  # of the table beside the paper's, with their columns of runs.csv
     "NMI": "nmi",
     "NMI, test": "nmi",
@@ -73,6 +74,15 @@ class Outcome:
     @property
     def text(self) -> str:
         return estimate_text(self.measured, self.column)
+
+    @property
+    def mean(self) -> str:
+        return self.text.split()[0]
+
+    @property
+    def word(self) -> str:
+        """The verdict without its reason."""
+        return self.verdict.split(" (")[0]
 
     @property
     def enough(self) -> str:

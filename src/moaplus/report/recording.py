@@ -8,6 +8,7 @@ import pandas as pd
 
 from moaplus.plan.records import Record, records_of
 from moaplus.plan.runs import Run
+from moaplus.plan.studies import Plan, Study
 from moaplus.provenance.origin import origin_of
 from moaplus.provenance.recorded import is_recorded, load_record, save_record
 from moaplus.report.rows import read_history, run_rows, with_words
@@ -60,6 +61,17 @@ def recorded_runs(runs: Iterable[Run]) -> pd.DataFrame | None:
     if not records or not all(map(is_recorded, records)):
         return None
     return with_words(pd.DataFrame([row for record in records for row in record_rows(record)]))
+
+
+def recorded_studies(plan: Plan, *names: str) -> list[tuple[Study, pd.DataFrame]]:
+    """Studies with their rows of runs.csv: those that `plan` has and whose records are there.
+
+    Raises:
+        UserError: if a record changes meanwhile.
+    """
+    studies = [plan.studies[name] for name in names if name in plan.studies]
+    rows = [recorded_runs(study.runs) for study in studies]
+    return [(study, runs) for study, runs in zip(studies, rows, strict=True) if runs is not None]
 
 
 def record_rows(record: Record) -> list[dict]:

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from moaplus.plan.references import REFERENCE_METHODS
 from moaplus.plan.runs import Selection
 from moaplus.plan.studies import Study
 from moaplus.report.cells import (
@@ -70,7 +69,7 @@ def _methods(lines: list[Line], train: pd.DataFrame, test: pd.DataFrame) -> list
 
 def _how(lines: list[Line]) -> dict[str, str]:
     """Headings that say how lines were trained, where they differ: heading -> field of a line."""
-    trained = [line for line in lines if line.method not in REFERENCE_METHODS]
+    trained = [line for line in lines if not line.is_reference]
     return {
         heading: field
         for heading, field in (("experts", "architecture"), ("settings", "settings"))

@@ -36,11 +36,6 @@ def _short(outcomes: list[Outcome]) -> dict[str, str]:
     compared = [outcome for outcome in mixed if outcome.key in PAPER_COMPARISONS]
     figures = [outcome for outcome in mixed if outcome not in compared]
     words = {
-        f"{figure.claim}: {figure.paper}": f"{_word(figure)}, {figure.text.split()[0]}"
-        for figure in figures
+        f"{figure.claim}: {figure.paper}": f"{figure.word}, {figure.mean}" for figure in figures
     }
-    return words | {"MoA+ has higher NMI; lower loss": "; ".join(map(_word, compared))}
-
-
-def _word(outcome: Outcome) -> str:
-    return outcome.verdict.split(" (")[0]
+    return words | {"MoA+ has higher NMI; lower loss": "; ".join(o.word for o in compared)}

@@ -1,10 +1,12 @@
 """How often three kinds of intervals hold the mean that they are of, on scores of our own."""
 
+from itertools import product
+
 import pandas as pd
 
 from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.studies import Plan
-from moaplus.report.recording import recorded_runs
+from moaplus.report.recording import recorded_studies
 from moaplus.theory import intervals
 
 STUDY = "seeds"  # many seeds of the paper's two models
@@ -16,10 +18,8 @@ COLUMNS = ("nmi", "mixture_error", "routed_error")
 
 def measure(plan: Plan) -> pd.DataFrame:
     """Coverage by method, quantity, number of seeds and kind of interval."""
-    study = plan.studies.get(STUDY)
-    runs = recorded_runs(study.runs) if study else None
     rows = []
-    for method in PAPER_MODELS if runs is not None else ():
+    for (_, runs), method in product(recorded_studies(plan, STUDY), PAPER_MODELS):
         train = runs[(runs["method"] == method) & (runs["split"] == "train")]
         for column in COLUMNS:
             pool = train[column].to_numpy()

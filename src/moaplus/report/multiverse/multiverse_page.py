@@ -18,7 +18,7 @@ from moaplus.report.multiverse.decisions import (
 from moaplus.report.multiverse.nearest import fresh_seeds, nearest_table
 from moaplus.report.multiverse.readings import USUAL, outcomes
 from moaplus.report.multiverse.shares import all_at_once, claims_by_reading, shares_table
-from moaplus.report.recording import recorded_runs
+from moaplus.report.recording import recorded_studies
 from moaplus.report.rows import read_runs
 from moaplus.storage.files import save_text
 
@@ -91,8 +91,7 @@ def _diverged(protocols, found) -> list[str]:
 
 
 def _why(plan: Plan) -> str:
-    codes = plan.studies.get("codes")
-    if codes is None or recorded_runs(codes.runs) is None:
+    if not recorded_studies(plan, "codes"):
         return "The study `codes` has not been run under these settings."
     return (
         "[Study `codes`](studies/codes/table.md) trains both models for long, by size of the code."

@@ -5,6 +5,8 @@ import pandas as pd
 from moaplus.plan.studies import Plan, Study
 from moaplus.report.cells import images_in_short, markdown
 from moaplus.report.paper_section import (
+    LONG,
+    SEEDS,
     Outcome,
     count_seeds,
     epochs_in_words,
@@ -13,14 +15,12 @@ from moaplus.report.paper_section import (
     tables,
     verdict_lines,
 )
-from moaplus.report.recording import recorded_runs
-
-LONG, SEEDS = "long", "seeds"  # studies of the same question: docs/studies.md
+from moaplus.report.recording import recorded_studies
 
 
 def at_a_glance(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     """Every claim with its verdict and our mean, by images and budget, on one screen."""
-    studies = [(study, runs), *_also(plan, SEEDS), *_also(plan, LONG)]
+    studies = [(study, runs), *recorded_studies(plan, SEEDS, LONG)]
     columns: dict[str, list[Outcome]] = {}
     for selection in dict.fromkeys(run.selection for run in study.runs):
         for asked, rows in studies:
@@ -30,7 +30,10 @@ def at_a_glance(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
                 columns[heading] = outcomes_of(asked, rows, selection)
     table = [
         {"claim": claims[0].claim, "paper": claims[0].paper}
-        | {heading: _short(claim) for heading, claim in zip(columns, claims, strict=True)}
+        | {
+            heading: f"**{claim.word}**: {claim.mean}"
+            for heading, claim in zip(columns, claims, strict=True)
+        }
         for claims in zip(*columns.values(), strict=True)
     ]
     return [
@@ -40,21 +43,9 @@ def at_a_glance(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     ]
 
 
-def _short(outcome: Outcome) -> str:
-    word, mean = outcome.verdict.split(" (")[0], outcome.text.split(" ")[0]
-    return f"**{word}**: {mean}"
-
-
-def _also(plan: Plan, name: str) -> list[tuple[Study, pd.DataFrame]]:
-    """Another study of the same claims with its rows, if its records are there."""
-    study = plan.studies.get(name)
-    runs = recorded_runs(study.runs) if study else None
-    return [] if runs is None else [(study, runs)]
-
-
 def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     """Verdicts at both budgets, those of many seeds, and the paper's table beside ours."""
-    longer = next(iter(_also(plan, LONG)), None)
+    longer = next(iter(recorded_studies(plan, LONG)), None)
     parts = [
         "## The paper's claims",
         'The paper says only "MNIST, M = 2": it names neither the classes nor the number of '
@@ -67,7 +58,7 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
         ),
         markdown(verdict_lines(study, runs, longer)),
     ]
-    for wanted, many in _also(plan, SEEDS):
+    for wanted, many in recorded_studies(plan, SEEDS):
         parts += [
             f"With {count_seeds(wanted)} other seeds (study `{SEEDS}`: "
             f"[table](studies/{SEEDS}/table.md)):",
