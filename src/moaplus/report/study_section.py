@@ -25,6 +25,7 @@ from moaplus.report.titles import METHODS
 SHOWN = [c for c, quantity in QUANTITIES.items() if quantity.in_studies and c != "nmi"]
 DIFFERENCES = ("nmi", "mixture_error")
 TEST = "NMI, test"
+OURS = ("moa_plus_views", "moa_plus")  # with the others of a study the first is compared
 
 
 def study_sections(study: Study, runs: pd.DataFrame) -> list[str]:
@@ -79,8 +80,8 @@ def _how(lines: list[Line]) -> dict[str, str]:
 
 def _compared(lines: list[Line]) -> Line:
     """The line that others are compared with: MoA+ as the study first trains it, or its first."""
-    first = [line for line in lines if line.settings == lines[0].settings]
-    return next((line for line in first if line.method == "moa_plus"), lines[0])
+    first = {line.method: line for line in lines if line.settings == lines[0].settings}
+    return next((first[method] for method in OURS if method in first), lines[0])
 
 
 def _comparisons(lines: list[Line], train: pd.DataFrame) -> list[dict]:
