@@ -11,7 +11,7 @@ sys.path.insert(0, SOURCES)
 from moaplus.plan import results
 from moaplus.plan.datasets import RAW, raw_files
 from moaplus.plan.records import records_of
-from moaplus.plan.results import RESULTS, report_of
+from moaplus.plan.results import RESULTS, STUDIES, report_of
 from moaplus.plan.runs import BENCHMARKS, MODELS, SELECTED
 from moaplus.plan.studies import load
 from moaplus.provenance.distrust import distrust
@@ -72,6 +72,13 @@ if REPORTS or "pages" in sys.argv:
             f"{missing[0]}: missing, as are {len(missing) - 1} others; the report needs a whole run: "
             "`make reproduce`, then `make report`"
         )
+    # A study may be named, to be in the report too.
+    for folder in {os.path.dirname(a) for a in sys.argv if a.startswith(f"{STUDIES}/")}:
+        if not all(os.path.exists(f"{folder}/{name}.html") for name in ("table", "runs")):
+            raise WorkflowError(
+                f"{folder}: its pages are not there; run "
+                f"`snakemake --cores all {folder}/{{table,runs}}.html`, then this again"
+            )
 
 
 # On a cluster, what takes seconds runs where Snakemake does, and so does what needs a network.

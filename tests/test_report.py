@@ -109,6 +109,15 @@ def test_a_report_needs_no_network(report):
         assert not re.search(r"<(script|link|img)[^>]+(src|href)=.https?:", text)
 
 
+def test_a_study_that_was_never_run_is_not_reported(report):
+    command = ("--report", "other.html", "results/studies/smoke_scores/table.md")
+    said = call(report.parents[1], "snakemake", *command, ok=False)
+    assert (
+        "results/studies/smoke_scores: its pages are not there; run `snakemake --cores all "
+        "results/studies/smoke_scores/{table,runs}.html`" in said
+    )
+
+
 def test_a_report_without_a_run_says_what_to_do(tmp_path):
     folder = make_workspace(tmp_path / "workspace", None)
     for command in (("--report", "results/report.html"), ("--cores", "1", "pages")):
