@@ -72,6 +72,7 @@ def test_no_two_sources_share_a_name_and_none_is_long():
 
 def test_everything_that_is_chosen_by_name_is_complete():
     assert set(METHODS) == {*names("mixture/objectives"), *REFERENCE_METHODS}
+    assert METHODS["of_a_user"] == "of_a_user"
     for folder, function in (
         ("mixture/objectives", None),  # as the file
         ("report/figures", "draw"),

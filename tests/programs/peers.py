@@ -121,7 +121,7 @@ def main() -> None:
     for method in (OURS, *REFERENCES, *DEEP):
         rows = [measured(method, seed) for seed in options.seeds]
         seconds[method] = np.mean([row["seconds"] for row in rows])
-        lines.append(line(METHODS.get(method, method), rows))
+        lines.append(line(METHODS[method], rows))
         print(lines[-1], file=sys.stderr)
     for method in DEEP:
         share = seconds[OURS] / seconds[method]
