@@ -54,7 +54,8 @@ def between(text: str, suite: str, part: str) -> str:
 def made() -> str:
     """By which commit, and on what."""
     commit = subprocess.check_output(["git", "describe", "--always", "--dirty"], text=True).strip()
-    return f"Commit {commit}, {processor()}, {len(os.sched_getaffinity(0))} cores:"
+    cores = len(os.sched_getaffinity(0))
+    return f"Commit {commit}, {processor()}, {cores} core{'s' * (cores > 1)}:"
 
 
 if __name__ == "__main__":
