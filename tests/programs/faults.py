@@ -458,7 +458,7 @@ def main() -> int:
                     print(outcome, file=sys.stderr)
     table = pd.DataFrame(rows)
     print(table.to_markdown(index=False))
-    print(f"{len(table)} faults, {table['tried'].sum()} tries, {table['lost'].sum()} lost")
+    print(f"\n{len(table)} faults, {table['tried'].sum()} tries, {table['lost'].sum()} lost")
     return int(table["lost"].any())
 
 
