@@ -25,7 +25,7 @@ from moaplus.provenance.origin import read_header
 from moaplus.runs import training
 from moaplus.runs.evaluation import evaluate
 from moaplus.storage.arrays import load_arrays, save_arrays
-from moaplus.storage.files import UserError
+from moaplus.storage.files import UserError, one_of
 from moaplus.storage.tensors import load_tensors, save_tensors
 
 PARAMS = read_yaml(ROOT / "params.yaml")
@@ -362,3 +362,11 @@ def test_arrays_of_another_kind_are_refused(smoke_run):
     with pytest.raises(UserError, match="it has no test"):
         load_images(smoke_run.selection)
     assert not smoke_run.selection.images_path.exists()
+
+
+def test_of_many_names_the_nearest_are_shown_in_order():
+    many = [*(f"study{number}" for number in range(20)), "views", "views_loss"]
+    with pytest.raises(UserError, match=r"^vews: no such study; allowed: views, .*14 others$"):
+        one_of("study", "vews", many)
+    with pytest.raises(UserError, match=r"^vews: no such study; allowed: paper, seeds$"):
+        one_of("study", "vews", ["paper", "seeds"])

@@ -136,7 +136,7 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
             torch.random.fork_rng(devices=[]),
             torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
         ):
-            torch.default_generator.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # no other is used
             state = self._train(inputs, seed)
         self.mixture_ = state.network.mixture.cpu().eval()
         self.loss_curve_ = [row["objective"] for row in state.rows]

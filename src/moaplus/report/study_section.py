@@ -25,7 +25,7 @@ from moaplus.report.titles import METHODS
 SHOWN = [c for c, quantity in QUANTITIES.items() if quantity.in_studies and c != "nmi"]
 DIFFERENCES = ("nmi", "mixture_error")
 TEST = "NMI, test"
-OURS = ("moa_plus_views", "moa_plus")  # with the others of a study the first is compared
+OURS = ("moa_plus_views", "moa_plus")  # the first that a study has is compared with others
 
 
 def study_sections(study: Study, runs: pd.DataFrame) -> list[str]:
