@@ -238,11 +238,7 @@ def shown_experiments(folder: Path) -> set[tuple[str, float, float]]:
     """Epochs, NMI and loss of MoA+ of each experiment, as `dvc exp show` lists them."""
     text = call(folder, "dvc", "exp", "show", "--csv", "--no-pager", "--drop", "studies")
     table = list(csv.DictReader(io.StringIO(text[text.index("Experiment,") :])))
-    metric = "mnist-0+1-n400.cae.M2.moa_plus"
-    return {
-        (r["train.epochs"], float(r[f"{metric}.nmi"]), float(r[f"{metric}.mixture_error"]))
-        for r in table
-    }
+    return {(r["train.epochs"], float(r["moa_plus.nmi"]), float(r["moa_plus.loss"])) for r in table}
 
 
 def remotes(repository: Path, kinds: tuple[str, ...] = ("a directory", S3)) -> list[dict]:
