@@ -1,10 +1,18 @@
 """Pages of docs that suites write: their form, and how they are written."""
 
 import re
+import sys
 
+import benchmark
 import pytest
+import torch
+import view_benchmark
 from workspace import ROOT
 from written import between, made, marks, page_of
+
+from moaplus.data.images import load_images
+from moaplus.mixture.fit import start
+from moaplus.runs.model import build
 
 SUITES = sorted(
     suite
@@ -40,3 +48,18 @@ def test_a_part_is_replaced_and_the_rest_of_the_page_stays():
 
 def test_what_made_a_part_is_this_commit():
     assert re.fullmatch(r"Commit [0-9a-f]{7,}(-dirty)?, .+, \d+ cores?:", made())
+
+
+def test_what_the_benchmarks_time_runs(smoke_run, two_views_run, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["benchmark.py"])
+    monkeypatch.setattr(benchmark, "EXPERTS", (smoke_run.experts,))
+    for program in (benchmark, view_benchmark):
+        monkeypatch.setattr(program, "STEPS", 1)
+    benchmark.main()
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    images = torch.from_numpy(load_images(smoke_run.selection)["train"])
+    state = start(build(two_views_run), 0, views=two_views_run.training.views)
+    view_benchmark.ours(state, two_views_run, images)()
+    view_benchmark.script(two_views_run, images)()
+    for part in view_benchmark.parts(two_views_run, images).values():
+        part()

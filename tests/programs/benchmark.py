@@ -65,7 +65,7 @@ def textbook(run: Run, images: torch.Tensor, device: torch.device) -> Callable[[
             pixels = next(batches).to(device)
             reconstructions, logits = mixture(pixels)
             products = residual_products(pixels, reconstructions)
-            value = objective(Outcome(products, logits, run.training.ridge))
+            value = objective(Outcome(products, logits, ridge=run.training.ridge))
             optimizer.zero_grad()
             value.backward()
             optimizer.step()
