@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from itertools import permutations
 from pathlib import Path
 
@@ -266,7 +267,8 @@ def use_s3(folder: Path) -> None:
     """An S3 endpoint on this machine, empty except for a bucket, as the default remote."""
     server = ThreadedMotoServer("127.0.0.1", port=0)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server.start()
+    with redirect_stdout(sys.stderr):  # where it says that it starts
+        server.start()
     host, port = server.get_host_and_port()
     keys = {"access_key_id": "testing", "secret_access_key": "testing", "region": "us-east-1"}
     endpoint = f"http://{host}:{port}"
