@@ -63,7 +63,7 @@ umap: environment
 peers: environment
 	$(EXTRA) -e '.[dev,peers]'
 	moaplus select mnist-all-n12665
-	python tests/programs/written.py peers
+	python tests/programs/peers.py
 
 bench: environment
 	python tests/programs/written.py benchmark
