@@ -59,11 +59,11 @@ EXTRA = $(VENV)/bin/python -m pip install --quiet -c constraints.txt
 umap: environment
 	$(EXTRA) -e '.[dev,umap]'
 
-# Beside other clusterers: an hour and a half.
+# Beside other clusterers: two hours.
 peers: environment
 	$(EXTRA) -e '.[dev,peers]'
 	moaplus select mnist-all-n12665
-	python tests/programs/peers.py
+	python tests/programs/written.py peers
 
 bench: environment
 	python tests/programs/written.py benchmark
