@@ -58,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
 
     def planned(function: Callable, argument: str = "", **settings) -> argparse.ArgumentParser:
         sub = command(function, argument, **settings)
-        sub.add_argument("--params", type=Path, default=PARAMS, help="instead of params.yaml")
+        default = os.environ.get("MOAPLUS_PARAMS", PARAMS)  # set by the workflow for its jobs
+        sub.add_argument("--params", type=Path, default=default, help="instead of params.yaml")
         return sub
 
     results = {"type": Path, "nargs": "?", "default": RESULTS}
@@ -69,7 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     train.add_argument("--threads", type=int, default=1)
     train.add_argument(
-        "--allow-failure", action="store_true", help="a training that diverges is a result too"
+        "--allow-failure",
+        action="store_true",
+        default=bool(os.environ.get("MOAPLUS_ALLOW_FAILURE")),
+        help="a training that diverges is a result too",
     )
     planned(_score, "RECORD", type=Path)
     planned(_show, "RUN", type=Path)
@@ -139,7 +143,7 @@ def _train(run: Path, params: Path, device: str, threads: int, allow_failure: bo
         train(described, device, threads, plan.checkpoint_every)
         evaluate(described, device, threads)
     except DivergedError as error:
-        if not allow_failure:
+        if described.keep and not allow_failure:
             raise
         print(error, file=sys.stderr)
     described.checkpoint.unlink(missing_ok=True)

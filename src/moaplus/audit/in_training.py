@@ -17,7 +17,7 @@ from moaplus.report.cells import (
 )
 from moaplus.report.claims import FAILS, HOLDS, OPEN, direction
 from moaplus.report.labels import label_of
-from moaplus.report.rows import read_history
+from moaplus.runs.folder import load_history as read_history
 from moaplus.report.titles import METHODS
 from moaplus.storage.frames import load_frame
 

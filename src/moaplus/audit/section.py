@@ -7,7 +7,7 @@ import pandas as pd
 from moaplus.plan.results import PROBES, RESULTS, SIMULATION
 from moaplus.plan.studies import Plan
 from moaplus.report.labels import labels
-from moaplus.report.rows import read_runs
+from moaplus.report.runs_table import read_runs
 from moaplus.storage.frames import load_frame
 
 NOT_RUN = "No run of the default studies shows this."

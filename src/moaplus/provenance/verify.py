@@ -100,12 +100,17 @@ def find_faults(plan: Plan, facts: FileFacts) -> list[Fault]:
     return faults
 
 
-def unrecorded_runs(plan: Plan, facts: FileFacts) -> list[Run]:
-    """Return the runs that keep scores alone and have no record of their settings.
+def find_record(run: Run, facts: FileFacts) -> Path | None:
+    """Return where the record of a run is, if there is one of its settings.
 
-    A record that other sources made counts: it says by which.
+    One that other sources made counts: it says by which.
     """
-    return [run for run in plan.all_runs.values() if not run.keep and not _recorded(run, facts)]
+    settings = _digest(settings_of(run))
+    for path in record_paths(run):
+        found = facts.of(path, _record_facts)
+        if isinstance(found, list) and settings in found:
+            return path
+    return None
 
 
 def _of_data(plan: Plan, facts: FileFacts) -> Iterator[Fault]:
@@ -151,24 +156,18 @@ def _of_evaluation(run: Run, facts: FileFacts) -> Iterator[Fault]:
 
 
 def _of_record(run: Run, facts: FileFacts) -> Iterator[Fault]:
-    recorded = _recorded(run, facts)
+    recorded = find_record(run, facts)
     for path in record_paths(run):
         found = facts.of(path, _record_facts)
         if isinstance(found, str):
             yield Fault(path, DAMAGED, found)
-        elif found is not None and path == run.record and not recorded:
+        elif found is not None and path == run.record and recorded is None:
             yield Fault(path, STALE, "made by other settings")
 
 
 def _of_arrays(path: Path, facts: FileFacts) -> Iterator[Fault]:
     if reason := facts.of(path, check_arrays):
         yield Fault(path, DAMAGED, reason)
-
-
-def _recorded(run: Run, facts: FileFacts) -> bool:
-    settings = _digest(settings_of(run))
-    found = (facts.of(path, _record_facts) for path in record_paths(run))
-    return any(isinstance(each, list) and settings in each for each in found)
 
 
 def _model_facts(path: Path) -> dict[str, str]:

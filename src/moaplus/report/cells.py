@@ -48,7 +48,7 @@ def lines_of(study: Study, selection: Selection) -> list[Line]:
     common = set(study.common_changes)
     for run in study.runs:
         if run.selection == selection:
-            folder = run.configuration.as_posix()
+            folder = run.folder.parent.as_posix()
             settings = ", ".join(change for change in run.changes if change not in common)
             lines[folder] = Line(
                 run.experts, run.network.architecture, settings, run.objective, folder

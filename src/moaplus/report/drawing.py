@@ -22,9 +22,9 @@ from moaplus.plan.runs import Run
 from moaplus.plan.studies import Plan, Study
 from moaplus.report.cells import images_in_short, mean_of
 from moaplus.report.labels import label_of
-from moaplus.report.rows import read_runs
+from moaplus.report.runs_table import read_runs
 from moaplus.report.titles import METHODS
-from moaplus.runs.evaluated import load_samples
+from moaplus.runs.folder import load_samples
 from moaplus.storage.files import whole_file
 
 SHOWN = 10  # images in the reconstruction figure

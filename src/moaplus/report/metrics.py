@@ -6,7 +6,7 @@ from moaplus.plan.results import METRICS, RESULTS, report_of
 from moaplus.plan.runs import Selection
 from moaplus.plan.studies import Plan, Study
 from moaplus.report.cells import common_query, lines_of
-from moaplus.report.rows import read_runs
+from moaplus.report.runs_table import read_runs
 from moaplus.storage.files import save_text
 
 SHOWN = {"nmi": "nmi", "loss": "mixture_error"}  # with their columns of runs.csv

@@ -7,7 +7,7 @@ from moaplus.plan.studies import Plan
 from moaplus.report.html import rendered
 from moaplus.report.pages import paper
 from moaplus.report.paper_section import PAPER
-from moaplus.report.rows import read_runs
+from moaplus.report.runs_table import read_runs
 from moaplus.storage.files import save_text
 
 SHOWN = {  # file -> what to see

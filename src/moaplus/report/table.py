@@ -11,7 +11,7 @@ from moaplus.plan.runs import Network, Training
 from moaplus.plan.studies import Plan, Study
 from moaplus.report.pages import paper
 from moaplus.report.paper_section import PAPER, asks_the_paper, paper_sections
-from moaplus.report.rows import read_runs
+from moaplus.report.runs_table import failed_runs, read_runs
 from moaplus.report.study_section import study_sections
 from moaplus.storage.files import save_text
 from moaplus.storage.frames import load_frame
@@ -36,7 +36,7 @@ def write_table(report: Report, plan: Plan) -> None:
     runs = read_runs(report.runs_table)
     default = report.folder == RESULTS
     heading = "Does MoA+ do what the paper claims?" if default else report.folder.name
-    parts = [f"# {heading}", *_missing(report)]
+    parts = [f"# {heading}", *_missing(failed_runs(report.runs_table))]
     if default and PAPER in plan.default:
         parts += paper.at_a_glance(plan.studies[PAPER], runs, plan)
     parts.append(INTRODUCTION)
@@ -54,11 +54,11 @@ def _sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     return (paper_sections if asks_the_paper(study) else study_sections)(study, runs)
 
 
-def _missing(report: Report) -> list[str]:
+def _missing(failed: dict[str, str]) -> list[str]:
     """Runs that are in no mean, since their training failed."""
-    if not report.failed:
+    if not failed:
         return []
-    lines = [f"- `{folder}`: {reason}" for folder, reason in report.failed.items()]
+    lines = [f"- `{folder}`: {reason}" for folder, reason in failed.items()]
     head = f"**Failed, and in no mean below: {len(lines)}. Mind the column seeds.**"
     return [head, "\n".join(lines)]
 

@@ -7,7 +7,7 @@ from moaplus.plan.studies import Plan
 from moaplus.report.cells import images_in_short
 from moaplus.report.claims import PAPER_COMPARISONS
 from moaplus.report.paper_section import PAPER, Outcome, count_seeds, epochs_in_words, outcomes_of
-from moaplus.report.rows import read_runs
+from moaplus.report.runs_table import read_runs
 
 
 def verdicts(plan: Plan) -> str:

@@ -118,7 +118,7 @@ def save_failure(run: Run, reason: str, history: str, made_by: dict) -> None:
     save_training(run, {}, history or NO_EPOCH, made_by | {"failed": reason})
 
 
-def save_checkpoint(run: Run, tensors: dict[str, np.ndarray], made_by: dict, state: str) -> None:
+def save_checkpoint(run: Run, tensors: dict[str, np.ndarray], state: str, made_by: dict) -> None:
     """Write the state of a training between two epochs.
 
     Raises:

@@ -6,7 +6,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from moaplus.plan.studies import Plan
-from moaplus.report.rows import read_history
+from moaplus.runs.folder import load_history as read_history
 from moaplus.report.titles import METHODS
 
 

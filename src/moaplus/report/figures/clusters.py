@@ -9,7 +9,7 @@ from moaplus.data.images import load_labels
 from moaplus.plan.studies import Plan
 from moaplus.report.drawing import configurations, first_seeds
 from moaplus.report.titles import METHODS
-from moaplus.runs.evaluated import load_concentrations
+from moaplus.runs.folder import load_concentrations
 
 COLUMNS = 2
 

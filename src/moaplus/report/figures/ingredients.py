@@ -8,7 +8,7 @@ from moaplus.plan.references import REFERENCE_METHODS
 from moaplus.plan.results import RESULTS
 from moaplus.plan.studies import Plan
 from moaplus.report.labels import labels
-from moaplus.report.rows import read_runs
+from moaplus.report.runs_table import read_runs
 from moaplus.report.titles import METHODS
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import Plan
 from moaplus.report.drawing import configurations
-from moaplus.report.rows import read_history
+from moaplus.runs.folder import load_history as read_history
 from moaplus.report.titles import METHODS
 
 RANKS = ("largest load", "second", "third", "fourth", "each other")

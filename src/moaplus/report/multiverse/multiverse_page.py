@@ -18,8 +18,8 @@ from moaplus.report.multiverse.decisions import (
 from moaplus.report.multiverse.nearest import fresh_seeds, nearest_table
 from moaplus.report.multiverse.readings import USUAL, outcomes
 from moaplus.report.multiverse.shares import all_at_once, claims_by_reading, shares_table
-from moaplus.report.recording import recorded_studies
-from moaplus.report.rows import read_runs
+from moaplus.report.runs_table import recorded_studies
+from moaplus.report.runs_table import read_runs
 from moaplus.storage.files import save_text
 
 INTRODUCTION = """\
@@ -86,7 +86,7 @@ def _diverged(protocols, found) -> list[str]:
     lost = found.index[found.isna().any(axis=1)]
     if lost.empty:
         return []
-    places = (f"`{p.runs[0].place.as_posix()}`" for p in protocols if p.number in lost)
+    places = (f"`{p.runs[0].protocol.as_posix()}`" for p in protocols if p.number in lost)
     return ["In these a training left the finite numbers, and nothing holds: " + ", ".join(places)]
 
 

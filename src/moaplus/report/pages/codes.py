@@ -7,12 +7,11 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from moaplus.plan.choices import PAPER_MODELS
-from moaplus.plan.records import records_of
 from moaplus.plan.studies import Plan, Study
 from moaplus.report.cells import cells, markdown
 from moaplus.report.claims import direction
 from moaplus.report.drawing import draw_means
-from moaplus.report.recording import record_curves
+from moaplus.report.runs_table import load_curves
 from moaplus.report.titles import METHODS
 from moaplus.theory.intervals import estimate
 
@@ -41,19 +40,18 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
 def curves(study: Study) -> pd.DataFrame:
     """Every epoch of every run: latent, method, seed, epoch, losses and loads."""
     frames = []
-    for record in records_of(study.runs):
-        run = record.runs[0]
-        for method, history in record_curves(record).items():
-            loads = history[[column for column in history if column.startswith("load_")]]
-            frames.append(
-                history.assign(
-                    latent=run.network.latent,
-                    method=method,
-                    seed=run.seed,
-                    epoch=np.arange(1, len(history) + 1),
-                    dominance=loads.max(axis=1),
-                )
+    for run in study.runs:
+        history = load_curves(run)
+        loads = history[[column for column in history if column.startswith("load_")]]
+        frames.append(
+            history.assign(
+                latent=run.network.latent,
+                method=run.objective,
+                seed=run.seed,
+                epoch=np.arange(1, len(history) + 1),
+                dominance=loads.max(axis=1),
             )
+        )
     return pd.concat(frames, ignore_index=True)
 
 

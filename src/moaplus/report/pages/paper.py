@@ -15,7 +15,7 @@ from moaplus.report.paper_section import (
     tables,
     verdict_lines,
 )
-from moaplus.report.recording import recorded_studies
+from moaplus.report.runs_table import recorded_studies
 
 
 def at_a_glance(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
