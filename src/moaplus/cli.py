@@ -69,15 +69,16 @@ def _parser() -> argparse.ArgumentParser:
     train = planned(_train, "RUN", type=Path)
     train.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     train.add_argument("--threads", type=int, default=1)
-    train.add_argument(
-        "--allow-failure",
-        action="store_true",
-        default=bool(os.environ.get("MOAPLUS_ALLOW_FAILURE")),
-        help="a training that diverges is a result too",
-    )
     planned(_score, "RECORD", type=Path)
     planned(_show, "RUN", type=Path)
-    planned(_reference, "PATH")
+    reference = planned(_reference, "PATH")
+    for trains in (train, reference):
+        trains.add_argument(
+            "--allow-failure",
+            action="store_true",
+            default=bool(os.environ.get("MOAPLUS_ALLOW_FAILURE")),
+            help="a training that diverges is a result too",
+        )
     planned(_runs_table, "FOLDER", **results)
     planned(_table, "FOLDER", **results)
     planned(_figure, "NAME")
@@ -164,13 +165,13 @@ def _show(run: Path, params: Path) -> None:
         print("\n".join(f"{name:16} {value}" for name, value in row.items()), end="\n\n")
 
 
-def _reference(path: str, params: Path) -> None:
+def _reference(path: str, params: Path, allow_failure: bool) -> None:
     """Cluster a selection by a reference method, named by the file to write."""
     from moaplus.runs.clusterings import cluster_references
 
     plan = load(params)
     one_of("reference", path, plan.references)
-    cluster_references(plan.references[path], plan.settings)
+    cluster_references(plan.references[path], plan.settings, allow_failure)
 
 
 def _runs_table(folder: Path, params: Path) -> None:

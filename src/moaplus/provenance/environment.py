@@ -1,11 +1,13 @@
 """On what and by what results were made: `environment.json` in each folder of results."""
 
+import csv
 import hashlib
 import importlib.metadata
 import json
 import platform
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +15,7 @@ from threadpoolctl import threadpool_info
 
 from moaplus.plan.results import RESULTS, STUDIES, Report
 from moaplus.provenance.machine import processor
-from moaplus.storage.files import put_aside, save_text
-from moaplus.storage.frames import load_frame
+from moaplus.storage.files import UserError, put_aside, save_text
 
 PACKAGES = (
     "torch", "numpy", "scipy", "scikit-learn", "pandas", "safetensors", "matplotlib", "seaborn",
@@ -33,8 +34,7 @@ def write_environment(report: Report) -> None:
         UserError: if runs.csv is missing or damaged, or the file cannot be written.
     """
     path = report.environment
-    runs = load_frame(report.runs_table, "run snakemake to make it")
-    trained = runs.drop_duplicates("folder")["made_on"].value_counts(sort=False)
+    trainings = _count_trainings(report.runs_table)
     try:
         before = _made(path)
     except FileNotFoundError:
@@ -45,7 +45,17 @@ def write_environment(report: Report) -> None:
     now = {result.as_posix(): sha256_of(result) for result in sorted(report.results)}
     made = _kept(before, now)
     made += [_present() | {"sha256": now}] if now else []
-    save_text(path, json.dumps({"trainings": trained.to_dict(), "results": made}, indent=2) + "\n")
+    save_text(path, json.dumps({"trainings": trainings, "results": made}, indent=2) + "\n")
+
+
+def _count_trainings(runs_table: Path) -> dict[str, int]:
+    """Return how many runs of a runs.csv were made on what."""
+    try:
+        with runs_table.open(encoding="utf-8", newline="") as file:
+            made_on = {row["folder"]: row["made_on"] for row in csv.DictReader(file)}
+    except (OSError, LookupError) as error:
+        raise UserError(f"{runs_table}: cannot be read ({error}); run snakemake again") from error
+    return dict(Counter(filter(None, made_on.values())))
 
 
 def _kept(before: list[dict], now: dict[str, str]) -> list[dict]:

@@ -1,5 +1,6 @@
 """runs.csv: the rows of all records and reference clusterings of a folder of results."""
 
+import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -116,17 +117,17 @@ def _reference_rows(reference: Reference) -> Iterator[dict]:
     """Yield the scores of reference clusterings on each split; errors and loads do not apply."""
     labels, clusters = load_labels(reference.selection), load_arrays(reference.path)
     for M, seed in reference.wanted:
+        added = {
+            "folder": reference.path.parent.as_posix(),
+            "configuration": reference.configuration(M),
+        }
+        named = functools.partial(describe, reference.selection, M, reference.method, seed)
+        if f"M{M}-seed{seed}-failed" in clusters:
+            yield named(SPLITS[0]) | added | {FAILED: str(clusters[f"M{M}-seed{seed}-failed"])}
+            continue
         for split in SPLITS:
-            predicted = clusters[f"M{M}-seed{seed}-{split}"]
-            yield (
-                describe(reference.selection, M, reference.method, seed, split)
-                | {"n": len(labels[split])}
-                | clustering_scores(labels[split], predicted, M)
-                | {
-                    "folder": reference.path.parent.as_posix(),
-                    "configuration": reference.configuration(M),
-                }
-            )
+            scores = clustering_scores(labels[split], clusters[f"M{M}-seed{seed}-{split}"], M)
+            yield named(split) | {"n": len(labels[split])} | scores | added
 
 
 def _read(path: Path) -> pd.DataFrame:

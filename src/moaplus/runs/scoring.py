@@ -1,6 +1,7 @@
 """The record of a run: its settings, its scores against the labels, and its curves."""
 
 import shutil
+from contextlib import suppress
 
 import numpy as np
 
@@ -28,6 +29,9 @@ def score(run: Run) -> None:
     save_record(run, origin_of(run) | _outcome(run))
     if not run.keep:
         shutil.rmtree(run.folder, ignore_errors=True)
+        with suppress(OSError):  # of a folder that still holds another run
+            for folder in run.folder.parents[:-1]:
+                folder.rmdir()
 
 
 def run_rows(run: Run) -> list[dict]:
