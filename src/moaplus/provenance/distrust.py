@@ -18,7 +18,7 @@ from moaplus.provenance.environment import changed_results
 from moaplus.provenance.origin import foreign, history_digest
 from moaplus.provenance.recorded import is_recorded
 from moaplus.storage.arrays import load_arrays
-from moaplus.storage.files import UserError, put_aside
+from moaplus.storage.files import UserError, quarantine
 from moaplus.storage.tensors import load_tensors
 
 LOCKS = Path(".snakemake/locks")
@@ -39,7 +39,7 @@ def distrust(plan: Plan) -> list[str]:
     if any(LOCKS.glob("*")):
         return []
     _check_writable()
-    lines = [str(put_aside(path, reason)) for path, reason in _damaged(plan)]
+    lines = [str(quarantine(path, reason)) for path, reason in _damaged(plan)]
     lines += _damaged_arrays(plan)
     lines += [line for record in plan.records.values() for line in _distrust_record(record)]
     return lines + [line for run in plan.all_runs.values() for line in _distrust_run(run)]
@@ -78,10 +78,10 @@ def _distrust_run(run: Run) -> list[str]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:
-        return [str(put_aside(run.model, error))]
+        return [str(quarantine(run.model, error))]
     _date_back(run.model, back=foreign(run, origin) is not None)
     if run.history.exists() and history_digest(run.history.read_bytes()) != origin.get("history"):
-        return [str(put_aside(run.history, "not what its training wrote"))]
+        return [str(quarantine(run.history, "not what its training wrote"))]
     return []
 
 

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_info
 
 from moaplus.plan.results import RESULTS, STUDIES, Report
 from moaplus.provenance.machine import processor
-from moaplus.storage.files import put_aside, save_text
+from moaplus.storage.files import quarantine, save_text
 from moaplus.storage.frames import load_frame
 
 PACKAGES = (
@@ -38,7 +38,7 @@ def write_environment(report: Report) -> None:
     except FileNotFoundError:
         before = []
     except DAMAGED as error:
-        raise put_aside(path, error) from error
+        raise quarantine(path, error) from error
     now = {result.as_posix(): _sha256(result) for result in sorted(report.results)}
     made = _kept(before, now)
     made += [_present() | {"sha256": now}] if now else []

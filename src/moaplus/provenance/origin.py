@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from moaplus.plan.runs import Run
 from moaplus.provenance.sources import digest, training_sources
-from moaplus.storage.files import UserError, put_aside
+from moaplus.storage.files import UserError, quarantine
 from moaplus.storage.tensors import load_tensors, read_origin
 
 
@@ -37,7 +37,7 @@ def read_header(run: Run) -> Header:
     except FileNotFoundError as error:
         raise UserError(f"{run.model}: missing; run snakemake to make it") from error
     except (OSError, ValueError, KeyError) as error:
-        raise put_aside(run.model, error) from error
+        raise quarantine(run.model, error) from error
     check_origin(run, origin)
     return Header(parameters, made_on)
 

@@ -5,7 +5,7 @@ import json
 
 from moaplus.plan.records import Record
 from moaplus.provenance.origin import origin_of
-from moaplus.storage.files import UserError, put_aside, save_text
+from moaplus.storage.files import UserError, quarantine, save_text
 
 
 def save_record(record: Record, entries: list[dict]) -> None:
@@ -33,7 +33,7 @@ def load_record(record: Record) -> list[dict]:
     except FileNotFoundError as error:
         raise UserError(f"{record.path}: missing; run snakemake to make it") from error
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise put_aside(record.path, error) from error
+        raise quarantine(record.path, error) from error
     wanted = [origin_of(run)["settings"] for run in record.runs]
     if not all(settings in made for settings in wanted):
         raise UserError(f"{record.path}: made with other settings; delete it and run snakemake")

@@ -8,7 +8,7 @@ from torch import Tensor
 from moaplus.mixture.networks import MixtureOfAutoencoders
 from moaplus.plan.runs import Run
 from moaplus.provenance.origin import check_origin
-from moaplus.storage.files import UserError, put_aside
+from moaplus.storage.files import UserError, quarantine
 from moaplus.storage.tensors import load_tensors
 
 LESS = "try a smaller train.learning_rate or a larger train.ridge in params.yaml"
@@ -55,10 +55,10 @@ def load_model(run: Run) -> MixtureOfAutoencoders:
     except FileNotFoundError as error:
         raise UserError(f"{run.model}: missing; run `moaplus train {run.folder}`") from error
     except (OSError, ValueError) as error:
-        raise put_aside(run.model, error) from error
+        raise quarantine(run.model, error) from error
     weights = {name: torch.from_numpy(values) for name, values in arrays.items()}
     if _kinds(weights) != _kinds(mixture.state_dict()):
-        raise put_aside(run.model, "names, shapes or types are not those of its network")
+        raise quarantine(run.model, "names, shapes or types are not those of its network")
     check_origin(run, origin)
     mixture.load_state_dict(weights)
     return mixture

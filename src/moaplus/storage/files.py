@@ -69,7 +69,7 @@ def _sweep(path: Path) -> None:
             pass
 
 
-def put_aside(path: Path, reason: object) -> UserError:
+def quarantine(path: Path, reason: object) -> UserError:
     """Rename a damaged file, so that the next run makes it again; return the error to raise."""
     aside = path.with_name(path.name + ".aside")
     try:
