@@ -34,8 +34,8 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from moaplus.mixture.flat import Flat
 from moaplus.mixture.layers import LEAK, SIDE, spread
+from moaplus.mixture.networks import Flat
 
 PIXELS = SIDE * SIDE
 TAPS = ((1, 2), (2, 2), (2, 1), (1, 1), (1, 0), (2, 0), (0, 2), (0, 1), (0, 0))  # of the kernel

@@ -78,7 +78,7 @@ def residual_products(images: Tensor, reconstructions: Tensor) -> Tensor:
     return residuals @ residuals.transpose(1, 2) / residuals.shape[2]
 
 
-def guarded(gram: Tensor, ridge: float) -> Tensor:
+def shift_spectrum(gram: Tensor, ridge: float) -> Tensor:
     """Γ/n, (…, M, M), with its spectrum shifted so that the smallest eigenvalue is ≥ `ridge`.
 
     A uniform gate, a dead expert or n < M make Γ singular. Then, and only then, a constant is

@@ -3,8 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from moaplus.mixture.layers import LEAK
-from moaplus.mixture.single import Code, ConvToOne, Each, max_pool, unpool
+from moaplus.mixture.layers import LEAK, Code, ConvToOne, Each, max_pool, unpool
 
 
 class SegNet(nn.Module):

@@ -4,8 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from moaplus.mixture.layers import LEAK
-from moaplus.mixture.single import Code, ConvToOne, Each, max_pool
+from moaplus.mixture.layers import LEAK, Code, ConvToOne, Each, max_pool
 
 
 class UNet(nn.Module):

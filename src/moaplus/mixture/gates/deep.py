@@ -4,9 +4,8 @@ import math
 
 from torch import nn
 
-from moaplus.mixture.heads import HEADS, HeadedGate, normed
 from moaplus.mixture.layers import SIDE
-from moaplus.mixture.view_training import TwoViews
+from moaplus.mixture.view_training import HEADS, HeadedGate, TwoViews, normed
 from moaplus.mixture.views import random_views
 
 CHANNELS = (16, 32, 64)  # of three convolutions of stride 2

@@ -6,8 +6,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
-from moaplus.mixture.heads import HEADS, HeadedGate, normed
-from moaplus.mixture.view_training import TwoViews
+from moaplus.mixture.view_training import HEADS, HeadedGate, TwoViews, normed
 
 WIDTH = 128
 VIEWS = ("noise",)

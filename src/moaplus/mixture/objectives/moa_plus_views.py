@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from moaplus.mixture.outcome import Outcome, guarded
+from moaplus.mixture.outcome import Outcome, shift_spectrum
 
 TINY = 1e-12  # an error below which nothing is learned
 
@@ -14,7 +14,7 @@ def moa_plus_views(outcome: Outcome) -> Tensor:
     With ‖Pᵀe‖_F in place of the diagonal, which is what the paper's own bound has, it is the
     logarithm of `theory.bounds.determinant_bound`, without the constant.
     """
-    return with_errors(-guarded(outcome.view_grams, outcome.ridge).logdet(), outcome)
+    return with_errors(-shift_spectrum(outcome.view_grams, outcome.ridge).logdet(), outcome)
 
 
 def with_errors(separation: Tensor, outcome: Outcome) -> Tensor:
