@@ -18,9 +18,10 @@ LEAK = 0.2  # of the leaky ReLUs, as in DCGAN (Radford et al. 2016): plain ones 
 
 @functools.cache
 def spread(places: tuple[int, int], kernel: int) -> Tensor:
-    """Where outputs at places (rows, columns) of stride 2 see a window: (taps, pixels · places).
+    """Return which taps of a kernel link pixels of a window and outputs: (taps, pixels · places).
 
-    1 where a pixel of the window meets a place through a tap of the kernel, 0 elsewhere.
+    The outputs are at places (rows, columns), with stride 2. An entry is 1 where a pixel of the
+    window meets a place through a tap of the kernel, and 0 elsewhere.
     """
     rows, columns = places
     sides = (2 * rows - 2 + kernel, 2 * columns - 2 + kernel)
@@ -121,7 +122,7 @@ class ConvToOne(nn.Conv2d):
 
 
 def max_pool(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Largest value of each 2×2 window, (n, c, h/2, w/2), and its pixel in x, for `unpool`.
+    """Return the largest value of each 2×2 window of x, (n, c, h/2, w/2), and its pixel in x.
 
     Of equal values the first counts. The gradients of torch's own pooling are not deterministic on
     a GPU; those of `gather` are. With channels last the search is five times faster on a CPU.

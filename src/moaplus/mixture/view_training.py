@@ -25,7 +25,7 @@ class Views(Protocol):
     """A function that makes a random view of each input, (n, …) -> (n, …)."""
 
     def __call__(
-        self, inputs: Tensor, deformations: Collection[str], strength: float
+        self, inputs: Tensor, augmentations: Collection[str], strength: float
     ) -> Tensor: ...
 
 
@@ -67,9 +67,9 @@ class TwoViews(Flat):
     Each of the M experts sees n/M of a batch's n images, so that all together take the time of one.
     """
 
-    def __init__(self, mixture: nn.Module, deformations: Collection[str]):
+    def __init__(self, mixture: nn.Module, augmentations: Collection[str]):
         super().__init__(mixture)
-        self.deformations, self.strength = deformations, 1.0
+        self.augmentations, self.strength = augmentations, 1.0
 
     def batches(self, order: Tensor, size: int) -> tuple[Tensor, ...]:
         """Split as many batches as usual, all of one size: a small one estimates Γ' badly."""
@@ -85,7 +85,7 @@ class TwoViews(Flat):
         if not self.mixture.training:
             return super().__call__(inputs, batch)
         images, gate = inputs[0][batch], self.mixture.gate
-        views = gate.views(torch.cat([images, images]), self.deformations, self.strength)
+        views = gate.views(torch.cat([images, images]), self.augmentations, self.strength)
         logits = gate.by_head(views).unflatten(1, (2, -1)).transpose(0, 1)
         seen = images[: math.ceil(len(images) / self.mixture.count)]
         products = residual_products(seen, self.mixture.experts(seen))

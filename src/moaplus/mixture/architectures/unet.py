@@ -38,5 +38,5 @@ class UNet(nn.Module):
 def experts(
     count: int, channels: tuple[int, int], latent: int, shape: tuple[int, ...]
 ) -> nn.Module:
-    """M of them: (n, 28, 28) -> (M, n, 28, 28); no other shape."""
+    """Return M of them: (n, 28, 28) -> (M, n, 28, 28); no other shape."""
     return Each(UNet(channels, latent) for _ in range(count))

@@ -7,5 +7,5 @@ from moaplus.theory.bounds import paper_bound
 
 
 def moa_plus(outcome: Outcome) -> Tensor:
-    """The paper's bound, ‖Γ⁻¹‖_F · ‖diag(Pᵀe)‖₂ (slide "Modified Loss Function")."""
+    """Compute the paper's bound, ‖Γ⁻¹‖_F · ‖diag(Pᵀe)‖₂ (slide "Modified Loss Function")."""
     return paper_bound(shift_spectrum(outcome.gram, outcome.ridge), outcome.cross_errors)

@@ -7,5 +7,5 @@ from moaplus.theory.bounds import signed_loss
 
 
 def moa_plus_exact(outcome: Outcome) -> Tensor:
-    """The paper's loss itself, |tr(Γ⁻¹Pᵀe)| (slide "Modified Loss Function")."""
+    """Compute the paper's loss itself, |tr(Γ⁻¹Pᵀe)| (slide "Modified Loss Function")."""
     return signed_loss(shift_spectrum(outcome.gram, outcome.ridge), outcome.cross_errors).abs()

@@ -7,5 +7,5 @@ from moaplus.theory.bounds import frobenius_bound
 
 
 def moa_plus_frobenius(outcome: Outcome) -> Tensor:
-    """‖Γ⁻¹‖_F · ‖Pᵀe‖_F: as the paper's bound, but a bound for every M."""
+    """Compute ‖Γ⁻¹‖_F · ‖Pᵀe‖_F: like the paper's bound, but a bound for every M."""
     return frobenius_bound(shift_spectrum(outcome.gram, outcome.ridge), outcome.cross_errors)

@@ -8,6 +8,6 @@ from moaplus.mixture.outcome import Outcome, shift_spectrum
 
 
 def moa_plus_views_frobenius(outcome: Outcome) -> Tensor:
-    """log ‖(Γ'/n)⁻¹‖_F + log ‖diag(Pᵀe)/n‖₂ of each head of the gate, (heads,)."""
+    """Compute log ‖(Γ'/n)⁻¹‖_F + log ‖diag(Pᵀe)/n‖₂ of each head of the gate, (heads,)."""
     eigenvalues = torch.linalg.eigvalsh(shift_spectrum(outcome.view_grams, outcome.ridge))
     return with_errors((1 / eigenvalues).norm(dim=1).log(), outcome)

@@ -7,5 +7,5 @@ from moaplus.theory.bounds import paper_bound
 
 
 def moa_plus_views_paper(outcome: Outcome) -> Tensor:
-    """‖(Γ'/n)⁻¹‖_F · ‖diag(Pᵀe)/n‖₂ of each head of the gate, (heads,)."""
+    """Compute ‖(Γ'/n)⁻¹‖_F · ‖diag(Pᵀe)/n‖₂ of each head of the gate, (heads,)."""
     return paper_bound(shift_spectrum(outcome.view_grams, outcome.ridge), outcome.cross_errors)
