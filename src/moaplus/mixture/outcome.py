@@ -40,9 +40,10 @@ class Outcome:
 
     @cached_property
     def mixture_errors(self) -> Tensor:
-        """Compute the mean squared error per pixel of the mixed reconstruction Σ_k p_i^k x̂_ik, (n,).
+        """Compute the mean squared error per pixel of the mixed reconstruction, (n,).
 
-        Its residual is Σ_k p_i^k d_ik, as rows of P sum to 1, so its square is pᵢᵀ(dᵢdᵢᵀ)pᵢ.
+        That is Σ_k p_i^k x̂_ik. Its residual is Σ_k p_i^k d_ik, as rows of P sum to 1, so the square
+        of that is pᵢᵀ(dᵢdᵢᵀ)pᵢ.
         """
         P = self.concentrations
         return ((self.products @ P[:, :, None]).squeeze(2) * P).sum(dim=1)

@@ -26,7 +26,7 @@ class Scale:
 
     @classmethod
     def of(cls, X: np.ndarray) -> Self:
-        """Return the scale that maps pixels (n, h, w, …) to [0, 1], or standardises features (n, d).
+        """Return the scale that maps pixels (n, h, w, …) to [0, 1] or standardises features (n, d).
 
         Raises:
             ValueError: if all pixels are the same.

@@ -17,7 +17,7 @@ def load_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
     """Read all arrays of an npz, refusing pickled objects; `names` are those it must hold.
 
     Raises:
-        UserError: if the file is missing, or damaged: it is put aside then.
+        UserError: if the file is missing, or damaged: it is quarantined then.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:

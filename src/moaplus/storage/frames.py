@@ -23,7 +23,7 @@ def load_frame(path: Path, remedy: str, sep: str = ",") -> pd.DataFrame:
         sep: what separates the columns.
 
     Raises:
-        UserError: if it is missing; or damaged, then it is put aside.
+        UserError: if it is missing; or damaged, then it is quarantined.
     """
     try:
         text = path.read_text(encoding="utf-8")
