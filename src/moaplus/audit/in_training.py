@@ -17,8 +17,8 @@ from moaplus.report.cells import (
 )
 from moaplus.report.claims import FAILS, HOLDS, OPEN, direction
 from moaplus.report.labels import label_of
-from moaplus.runs.folder import load_history as read_history
 from moaplus.report.titles import METHODS
+from moaplus.runs.folder import load_history as read_history
 from moaplus.storage.frames import load_frame
 
 

@@ -6,8 +6,8 @@ import pandas as pd
 
 from moaplus.audit.algebra import any_bound, any_weights, estimator_theory
 from moaplus.audit.balance import expert_balance, nmi_ceilings
-from moaplus.audit.honesty import interval_coverages
 from moaplus.audit.in_training import bound_along_training, differentiability, gram_of_batches
+from moaplus.audit.interval_coverage import interval_coverages
 from moaplus.audit.section import Section
 from moaplus.audit.two_view_theory import two_views
 from moaplus.plan.results import AUDIT, AUDIT_FIGURES, AUDIT_TABLE

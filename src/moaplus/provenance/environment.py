@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_info
 
 from moaplus.plan.results import RESULTS, STUDIES, Report
 from moaplus.provenance.machine import processor
-from moaplus.storage.files import UserError, put_aside, save_text
+from moaplus.storage.files import UserError, quarantine, save_text
 
 PACKAGES = (
     "torch", "numpy", "scipy", "scikit-learn", "pandas", "safetensors", "matplotlib", "seaborn",
@@ -40,7 +40,7 @@ def write_environment(report: Report) -> None:
     except FileNotFoundError:
         before = []
     except DAMAGED as error:
-        print(put_aside(path, error), file=sys.stderr)
+        print(quarantine(path, error), file=sys.stderr)
         before = []
     now = {result.as_posix(): sha256_of(result) for result in sorted(report.results)}
     made = _kept(before, now)

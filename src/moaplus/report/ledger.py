@@ -12,8 +12,7 @@ from moaplus.report.claims import FAILS, HOLDS, OPEN
 from moaplus.report.ledger_texts import AUDITED, INTRODUCTION, MEASURED, SUMMARY
 from moaplus.report.multiverse.readings import USUAL, held, outcomes
 from moaplus.report.paper_section import LONG, PAPER, SEEDS, outcomes_of
-from moaplus.report.runs_table import recorded_runs, recorded_studies
-from moaplus.report.runs_table import read_runs
+from moaplus.report.runs_table import read_runs, recorded_runs, recorded_studies
 from moaplus.storage.files import UserError, save_text
 from moaplus.storage.frames import load_frame, save_frame
 

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from moaplus.data.images import load_images, load_shown
-from moaplus.mixture.flat import Flat
 from moaplus.mixture.layers import SIDE
-from moaplus.mixture.networks import MixtureOfAutoencoders
+from moaplus.mixture.networks import Flat, MixtureOfAutoencoders
 from moaplus.mixture.outcome import Outcome
 from moaplus.plan.runs import SPLITS, Run
 from moaplus.runs.folder import save_failure

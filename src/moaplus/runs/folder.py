@@ -12,7 +12,7 @@ import numpy as np
 from moaplus.plan.runs import SPLITS, Run
 from moaplus.provenance.origin import foreign, history_digest, origin_of
 from moaplus.storage.arrays import load_arrays, save_arrays
-from moaplus.storage.files import UserError, put_aside, save_text
+from moaplus.storage.files import UserError, quarantine, save_text
 from moaplus.storage.tensors import load_tensors, read_origin, save_tensors
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def read_header(run: Run) -> Header:
     except FileNotFoundError as error:
         raise UserError(f"{run.model}: missing; run snakemake to make it") from error
     except (OSError, ValueError, KeyError) as error:
-        raise put_aside(run.model, error) from error
+        raise quarantine(run.model, error) from error
     _check_origin(run, origin)
     return header
 
@@ -83,7 +83,7 @@ def load_weights(run: Run) -> dict[str, np.ndarray]:
     except FileNotFoundError as error:
         raise UserError(f"{run.model}: missing; run `moaplus train {run.folder}`") from error
     except (OSError, ValueError) as error:
-        raise put_aside(run.model, error) from error
+        raise quarantine(run.model, error) from error
     _check_origin(run, origin)
     if "failed" in origin:
         raise UserError(origin["failed"])

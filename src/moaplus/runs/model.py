@@ -9,7 +9,7 @@ from moaplus.mixture.networks import MixtureOfAutoencoders
 from moaplus.plan.runs import Run
 from moaplus.provenance.machine import processor
 from moaplus.runs.folder import load_weights
-from moaplus.storage.files import UserError, put_aside
+from moaplus.storage.files import UserError, quarantine
 
 DIVERGED_REMEDY = "try a smaller train.learning_rate or a larger train.ridge in params.yaml"
 
@@ -67,7 +67,7 @@ def load_model(run: Run) -> MixtureOfAutoencoders:
     arrays = load_weights(run)
     weights = {name: torch.from_numpy(values) for name, values in arrays.items()}
     if _kinds(weights) != _kinds(mixture.state_dict()):
-        raise put_aside(run.model, "names, shapes or types are not those of its network")
+        raise quarantine(run.model, "names, shapes or types are not those of its network")
     mixture.load_state_dict(weights)
     return mixture
 

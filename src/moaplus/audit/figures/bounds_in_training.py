@@ -6,8 +6,8 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from moaplus.plan.studies import Plan
-from moaplus.runs.folder import load_history as read_history
 from moaplus.report.titles import METHODS
+from moaplus.runs.folder import load_history as read_history
 
 
 def draw(plan: Plan) -> Figure:

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import Plan
 from moaplus.report.drawing import configurations
-from moaplus.runs.folder import load_history as read_history
 from moaplus.report.titles import METHODS
+from moaplus.runs.folder import load_history as read_history
 
 RANKS = ("largest load", "second", "third", "fourth", "each other")
 

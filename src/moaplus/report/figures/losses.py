@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from moaplus.plan.studies import Plan
 from moaplus.report.drawing import configurations
-from moaplus.runs.folder import load_history as read_history
 from moaplus.report.titles import METHODS
+from moaplus.runs.folder import load_history as read_history
 from moaplus.theory.intervals import estimate
 
 

@@ -8,7 +8,7 @@ from moaplus.plan.multiverse import IMAGES, Protocol
 from moaplus.report.cells import images_in_short
 from moaplus.report.labels import label_of
 from moaplus.report.multiverse.decisions import OUTCOMES, words
-from moaplus.theory.surrogate import Surrogate
+from moaplus.report.multiverse.surrogate import Surrogate
 
 
 def draw(

@@ -5,7 +5,7 @@ import pandas as pd
 
 from moaplus.plan.multiverse import IMAGES, Protocol
 from moaplus.report.multiverse.readings import distance
-from moaplus.theory.surrogate import Surrogate
+from moaplus.report.multiverse.surrogate import Surrogate
 
 UNORDERED = {IMAGES, "architecture", "schedule"}
 OUTCOMES = {
