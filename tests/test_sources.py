@@ -59,7 +59,7 @@ def by_name(rule: str, wildcards: str, outputs: list[str]) -> tuple[str, ...]:
 
 
 def test_a_change_of_a_source_runs_just_the_steps_again_that_reach_it(done, tmp_path):
-    program = ROOT / "tests/programs/dry_runs.py"
+    program = ROOT / "benchmarks/dry_runs.py"
     dry_runs = json.loads(call(done, sys.executable, str(program), str(done)))
     jobs = dry_runs["jobs"]
     sources = {}

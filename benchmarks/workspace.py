@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from moaplus.data.fetch import fetch
 from moaplus.plan.datasets import DATASETS, raw_files
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 RUNS = "models/mnist-0+1-n400/cae-epochs=1"  # of the study `smoke`
 
 
