@@ -22,12 +22,12 @@ class Record:
     @property
     def path(self) -> Path:
         """JSON, as `report.recording` describes it."""
-        return RECORDS / self.runs[0].place / f"seed{self.runs[0].seed}.json"
+        return RECORDS / self.runs[0].protocol / f"seed{self.runs[0].seed}.json"
 
 
 def records_of(runs: Iterable[Run]) -> list[Record]:
     """The records of some runs, each of which is kept as a record; by objective in each."""
     groups: dict[tuple[Path, int], dict[str, Run]] = {}
     for run in runs:
-        groups.setdefault((run.place, run.seed), {})[run.objective] = run
+        groups.setdefault((run.protocol, run.seed), {})[run.objective] = run
     return [Record(tuple(group[name] for name in sorted(group))) for group in groups.values()]

@@ -8,7 +8,7 @@ from pathlib import Path
 from moaplus.plan.choices import names, names_with
 from moaplus.plan.records import Record, records_of
 from moaplus.plan.references import Reference
-from moaplus.plan.runs import BENCHMARKS, MODELS, SCRATCH, Run
+from moaplus.plan.runs import BENCHMARKS, Run
 from moaplus.plan.studies import Plan, Study, references_of
 from moaplus.storage.files import one_of
 
@@ -75,12 +75,12 @@ class Report:
     @property
     def kept_runs(self) -> list[Run]:
         """Its runs whose models are kept."""
-        return [run for run in self.runs if run.home == MODELS]
+        return [run for run in self.runs if run.keep]
 
     @property
     def records(self) -> list[Record]:
         """The records of the others."""
-        return records_of(run for run in self.runs if run.home == SCRATCH)
+        return records_of(run for run in self.runs if not run.keep)
 
     @property
     def references(self) -> list[Reference]:

@@ -11,7 +11,7 @@ from moaplus.plan.multiverse import Protocol, check_multiverse, draw
 from moaplus.plan.params import PARAMS, read_params
 from moaplus.plan.records import Record, records_of
 from moaplus.plan.references import USUAL_REFERENCES, Reference
-from moaplus.plan.runs import MODELS, SCRATCH, Run, Selection
+from moaplus.plan.runs import MODELS, Run, Selection
 from moaplus.plan.settings import Settings, grid, make_run, selections, settings
 from moaplus.storage.files import UserError, one_of
 
@@ -83,9 +83,9 @@ class Plan:
         placed: set[str] = set()
         for number, runs in enumerate(wanted):
             for folder, run in ((str(run.folder), run) for run in runs):
-                if run.home == MODELS and folder not in placed:
+                if run.keep and folder not in placed:
                     placed.add(folder)
-                    groups.setdefault((number, run.configuration), {})[folder] = run
+                    groups.setdefault((number, MODELS / run.configuration), {})[folder] = run
         batches = {}
         for (_, configuration), group in groups.items():
             runs = sorted(group.values(), key=lambda run: run.seed)
@@ -97,7 +97,7 @@ class Plan:
     @cached_property
     def records(self) -> dict[str, Record]:
         """What is kept of runs whose models are not, by the record's path."""
-        scratch = [run for run in self.all_runs.values() if run.home == SCRATCH]
+        scratch = [run for run in self.all_runs.values() if not run.keep]
         return {record.path.as_posix(): record for record in records_of(scratch)}
 
     @cached_property
@@ -108,11 +108,11 @@ class Plan:
         """
         wanting: dict[Path, list[str]] = {}
         for name, study in self.studies.items():
-            for record in records_of(run for run in study.runs if run.home == SCRATCH):
+            for record in records_of(run for run in study.runs if not run.keep):
                 wanting.setdefault(record.path, []).append(name)
         groups: dict[tuple[Path, tuple[str, ...]], list[Record]] = {}
         for record in self.records.values():
-            key = record.runs[0].place, tuple(wanting.get(record.path, ()))
+            key = Path(record.runs[0].protocol), tuple(wanting.get(record.path, ()))
             groups.setdefault(key, []).append(record)
         return {
             f"{_identifier(place)}_seed{batch[0].runs[0].seed}": batch
@@ -197,7 +197,7 @@ def load(path: Path = PARAMS) -> Plan:
             one_of("study", name, studies)
         except UserError as error:
             raise UserError(f"{path}: default: {error}") from None
-        if studies[name].runs[0].home == SCRATCH:
+        if not studies[name].runs[0].keep:
             raise UserError(
                 f"{path}: default: {name} keeps scores alone; allowed: studies that keep models"
             )
@@ -213,9 +213,9 @@ def load(path: Path = PARAMS) -> Plan:
 def _study(name: str, params: dict, path: Path) -> Study:
     study = params["studies"][name]
     dataset = study.get("dataset", params["dataset"])
-    home = SCRATCH if study.get("keep") == "scores" else MODELS
+    keep = study.get("keep") != "scores"
     runs = [
-        make_run(params, images, each, experts, objective, seed, home)
+        make_run(params, images, each, experts, objective, seed, keep)
         for wanted in study["selections"]
         for images in selections(wanted, dataset, params)
         for way in (study, *study.get("also", []))

@@ -55,7 +55,7 @@ def run_rows(run: Run) -> list[dict]:
             _description(run.selection, run.experts, run.objective, run.seed, split)
             | {
                 "architecture": run.network.architecture,
-                "variant": run.variant,
+                "variant": ", ".join(run.changes),
                 "parameters": header.parameters,
                 "epochs": run.training.epochs,
                 "n": len(P),
