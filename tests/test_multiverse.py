@@ -18,7 +18,7 @@ from moaplus.report.multiverse.readings import READINGS, USUAL, distance, held
 from moaplus.report.multiverse.shares import FIGURES, all_at_once, share
 from moaplus.report.recording import recorded_runs
 from moaplus.storage.files import UserError
-from moaplus.theory.surrogate import Surrogate
+from moaplus.report.multiverse.surrogate import Surrogate
 
 PARAMS = read_yaml(ROOT / "params.yaml")
 PROTOCOLS = draw(PARAMS)

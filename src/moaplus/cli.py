@@ -244,7 +244,7 @@ def _claims(options: argparse.Namespace) -> None:
     from moaplus.report.html import write_page
     from moaplus.report.ledger import write_claims
     from moaplus.report.metrics import write_metrics
-    from moaplus.report.opening import write_opening
+    from moaplus.report.glance import write_opening
 
     plan = _plan(options)
     write_claims(plan)
@@ -255,7 +255,7 @@ def _claims(options: argparse.Namespace) -> None:
 
 def _verdicts(options: argparse.Namespace) -> None:
     """Print the verdicts on the paper's claims in a few lines."""
-    from moaplus.report.verdicts import verdicts
+    from moaplus.report.glance import verdicts
 
     print(verdicts(_plan(options)))
 

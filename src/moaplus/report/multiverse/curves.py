@@ -5,10 +5,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from moaplus.plan.multiverse import IMAGES, Protocol
-from moaplus.report.cells import images_in_short
-from moaplus.report.labels import label_of
-from moaplus.report.multiverse.decisions import OUTCOMES, words
-from moaplus.theory.surrogate import Surrogate
+from moaplus.report.multiverse.decisions import OUTCOMES
+from moaplus.report.titles import format_images, format_setting
+from moaplus.report.multiverse.surrogate import Surrogate
 
 
 def draw(
@@ -18,7 +17,7 @@ def draw(
     values: pd.Series,
     surrogate: Surrogate,
 ) -> Figure:
-    """Above: an outcome of each protocol, sorted. Below: a row for each option.
+    """Draw above an outcome of each protocol, sorted, and below a row for each option.
 
     Args:
         name: of the outcome.
@@ -53,8 +52,8 @@ def draw(
 
 
 def _label(protocols: tuple[Protocol, ...], params: dict, decision: str, option: int) -> str:
-    """An option as people read it."""
+    """Return an option as people read it."""
     if decision != IMAGES:
-        return label_of(f"{decision}={words(params, decision, option)}")
+        return format_setting(decision, params["decisions"][decision][option])
     chosen = (protocol for protocol in protocols if protocol.options[IMAGES] == option)
-    return images_in_short(next(chosen).runs[0].selection)
+    return format_images(next(chosen).runs[0].selection)
