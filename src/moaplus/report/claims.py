@@ -201,7 +201,7 @@ def format_verdict(verdict: Verdict) -> str:
 
 
 def seeds_to_decide(limits: tuple[float, ...], measured: Estimate) -> int:
-    """Return with how many seeds the interval of the same mean would hold none of the limits, about.
+    """Return about how many seeds it takes until the interval of the same mean holds no limit.
 
     Its half width is taken to shrink as 1/√n. 0 if nothing is known of it.
 

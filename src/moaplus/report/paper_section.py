@@ -121,8 +121,9 @@ def _beside_the_paper(study: Study, runs: pd.DataFrame, selection: Selection) ->
         | {CONFIGURATION: f"`{line.configuration}`"}
         for line in lines
     ]
+    images = describe_selection(selection, count_images(runs, selection))
     return [
-        f"### M = {lines[0].experts}: {describe_selection(selection, count_images(runs, selection))}",
+        f"### M = {lines[0].experts}: {images}",
         markdown(table),
         explain_rows(study, {heading: column for heading, column, _ in COLUMNS}),
     ]

@@ -75,7 +75,7 @@ def _how(line: Line, lines: list[Line]) -> dict[str, str]:
 
 
 def _compared(lines: list[Line]) -> Line:
-    """Return the line that others are compared with: MoA+ as the study first trains it, or its first."""
+    """Return what others are compared with: MoA+ as first trained, or the first line."""
     first = {line.method: line for line in lines if line.settings == lines[0].settings}
     return next((first[method] for method in OURS if method in first), lines[0])
 

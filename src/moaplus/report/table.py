@@ -51,7 +51,7 @@ def write_table(report: Report, plan: Plan) -> None:
 
 
 def _sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
-    """Write a study's own page, if it has one; the paper's table, if it asks for that; or others'."""
+    """Write a study by its own page, as the paper's table, or as any other."""
     if study.name in PAGES:
         page = importlib.import_module(f"moaplus.report.pages.{study.name}")
         return page.sections(study, runs, plan)

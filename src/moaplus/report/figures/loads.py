@@ -15,7 +15,7 @@ RANKS = ("largest load", "second", "third", "fourth", "each other")
 
 
 def draw(plan: Plan) -> Figure:
-    """Draw loads of the experts over training, from the largest to the smallest, mean over seeds."""
+    """Draw loads of the experts over training, the largest first, mean over seeds."""
     frames = [
         _loads(run).assign(panel=f"{METHODS[run.objective]}\n{configuration}")
         for configuration, runs in configurations(plan).items()

@@ -11,7 +11,7 @@ from moaplus.report.titles import format_images
 
 
 def draw(plan: Plan) -> Figure:
-    """Draw originals, and their reconstructions by MoA and MoA+: mixed, and by each expert (M = 2)."""
+    """Draw originals, and what MoA and MoA+ with M = 2 make of them: mixed, and by each expert."""
     pairs = [
         r for r in plan.default_runs.values() if r.experts == 2 and r.objective in PAPER_MODELS
     ]

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from moaplus.plan.multiverse import IMAGES, Protocol
 from moaplus.report.multiverse.decisions import OUTCOMES
-from moaplus.report.titles import format_images, format_setting
 from moaplus.report.multiverse.surrogate import Surrogate
+from moaplus.report.titles import format_images, format_setting
 
 
 def draw(
@@ -17,7 +17,7 @@ def draw(
     values: pd.Series,
     surrogate: Surrogate,
 ) -> Figure:
-    """Draw above an outcome of each protocol, sorted, and below a row for each option.
+    """Draw an outcome of each protocol, sorted, and below it a row for each option.
 
     Args:
         name: of the outcome.

@@ -56,7 +56,7 @@ def fresh_study(plan: Plan, protocol: Protocol) -> Study | None:
 
 
 def fresh_seeds(plan: Plan, protocols: tuple[Protocol, ...], runs: pd.DataFrame) -> list[str]:
-    """Write the paper's claims under the nearest protocols, by seeds that had no part in the search."""
+    """Write the paper's claims under the nearest protocols, by seeds that the search never saw."""
     parts = []
     for protocol in nearest(protocols, runs)[:RETRAINED]:
         study = fresh_study(plan, protocol)

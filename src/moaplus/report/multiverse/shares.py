@@ -23,7 +23,7 @@ CLAIMS = {
 def claims_by_reading(
     protocols: tuple[Protocol, ...], runs: pd.DataFrame
 ) -> dict[Reading, pd.DataFrame]:
-    """Tell whether each of `CLAIMS` (columns) holds in each protocol (rows), under every reading."""
+    """Tell under every reading whether each of `CLAIMS` (columns) holds in each protocol (rows)."""
     found = {}
     for reading in READINGS:
         claims = held(outcomes(protocols, runs, reading))
@@ -53,7 +53,7 @@ def shares_table(
 def all_at_once(
     protocols: tuple[Protocol, ...], claims: dict[Reading, pd.DataFrame]
 ) -> tuple[str, list[dict]]:
-    """Tell whether all four figures hold at once anywhere; and if nowhere, which stand against which."""
+    """Tell whether all four figures hold at once anywhere; if not, which stand against which."""
     words = [
         f"protocol {protocol.number} (`{protocol.runs[0].protocol.as_posix()}`; {reading})"
         for reading, found in claims.items()

@@ -20,7 +20,7 @@ LOSS = "mixture_error"
 
 
 def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
-    """Write where the curves cross, what the gate does meanwhile, and what experts know at the end."""
+    """Write where the curves cross, and what gate and experts are after the last epoch."""
     found = curves(study, runs)
     return [
         "## Along long training, by size of the code",
@@ -38,7 +38,7 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
 
 
 def curves(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return every epoch of every run that did not fail: latent, method, seed, epoch, losses and loads."""
+    """Return latent, method, seed, losses and loads by epoch, of every run that did not fail."""
     trained, frames = set(runs["folder"]), []
     for run in (run for run in study.runs if run.folder.as_posix() in trained):
         history = record_curves(run)

@@ -20,7 +20,7 @@ CHOOSING = 100  # seeds from here on choose, those below score
 
 
 def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
-    """Write the choice, what comes of it beside one rate for both, and the paper's claims under it."""
+    """Write the choice, its outcome beside that of one rate for both, and the paper's claims."""
     found = runs[runs["split"] == "train"]
     own = own_rates(found)
     common = plan.settings.training.learning_rate
@@ -44,7 +44,7 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
 
 
 def own_rates(found: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """Return the rate of least objective by selection and method; one that ever diverges is none."""
+    """Return the rate of least objective by selection and method, of those that never diverge."""
     means = _objectives(found)
     return {key: float(row.idxmin()) for key, row in means.iterrows()}
 
