@@ -1,8 +1,8 @@
 """What a run looks like: one bar over all trainings, what runs now, and the lines that matter.
 
 Snakemake finds this by its name: `snakemake --logger moaplus`. The full log is in .snakemake/log.
-A training is a job of the rule `train`, its run the wildcard `run`. A job's log has a JSON object in
-a line of its own for each epoch, which is progress; any other line is for people.
+A training is a job of the rule `train`, its run the wildcard `run`. A line of a job's log that is a
+JSON object is progress, an epoch each; any other line is for people.
 """
 
 from __future__ import annotations

@@ -30,8 +30,7 @@ def write_opening(plan: Plan) -> None:
     """
     parts = []
     if PAPER in plan.default:
-        runs = read_runs(report_of(plan, RESULTS).runs_table)
-        parts += _at_a_glance([(plan.studies[PAPER], runs), *recorded_studies(plan, SEEDS, LONG)])
+        parts += ["**Verdicts**, each with our mean:", markdown(at_a_glance(plan))]
     for path, title in OPENING_FIGURES.items():
         if path.exists():
             parts += [f"{title}:", f"![{title}]({path})"]
@@ -57,19 +56,20 @@ def verdicts(plan: Plan) -> str:
     return f"Does MoA+ do what the paper claims? ({_budget(study)})\n{table}\n{where}"
 
 
-def _at_a_glance(studies: list[tuple[Study, pd.DataFrame]]) -> list[str]:
-    """Write every claim with its verdict and our mean, by images and budget.
+def at_a_glance(plan: Plan) -> list[dict]:
+    """Return a row for each claim: its verdict and our mean, by images and budget.
 
-    Args:
-        studies: of the paper's claims, with their rows; the images are those of the first.
+    Raises:
+        UserError: if runs.csv is missing or damaged.
     """
+    paper, runs = plan.studies[PAPER], read_runs(report_of(plan, RESULTS).runs_table)
     columns: dict[str, list[ClaimResult]] = {}
-    for selection in dict.fromkeys(run.selection for run in studies[0][0].runs):
-        for study, rows in studies:
+    for selection in dict.fromkeys(run.selection for run in paper.runs):
+        for study, rows in [(paper, runs), *recorded_studies(plan, SEEDS, LONG)]:
             if selection in {run.selection for run in study.runs}:
                 heading = f"{format_images(selection)}, {_budget(study)}"
                 columns[heading] = claim_results(study, rows, selection)
-    table = [
+    return [
         {"claim": results[0].title, "paper": results[0].paper}
         | {
             heading: f"**{result.verdict.word}**: {_mean(result)}"
@@ -77,7 +77,6 @@ def _at_a_glance(studies: list[tuple[Study, pd.DataFrame]]) -> list[str]:
         }
         for results in zip(*columns.values(), strict=True)
     ]
-    return ["**Verdicts**, each with our mean:", markdown(table)]
 
 
 def _in_short(results: list[ClaimResult]) -> dict[str, str]:

@@ -49,7 +49,7 @@ def write_rows(source: Path) -> None:
 
 
 def rendered(text: str, folder: Path) -> str:
-    """Return Markdown as HTML; pictures in `folder` become part of it, links to files plain text."""
+    """Return Markdown as HTML: pictures in `folder` inside of it, links to files as plain text."""
     parser = MarkdownIt("commonmark").enable("table")
     tokens = parser.parse(text)
     for token, following in pairwise(tokens):
