@@ -13,13 +13,13 @@ from workspace import ROOT, call, change_params, planned_jobs, read_yaml
 
 from moaplus.plan.multiverse import check_multiverse, draw
 from moaplus.plan.studies import load
+from moaplus.report.cells import share
 from moaplus.report.multiverse.nearest import FRESH, RETRAINED, fresh_study, nearest
 from moaplus.report.multiverse.readings import READINGS, USUAL, distance, held
-from moaplus.report.cells import share
 from moaplus.report.multiverse.shares import FIGURES, all_at_once
+from moaplus.report.multiverse.surrogate import Surrogate
 from moaplus.report.runs_table import recorded_runs
 from moaplus.storage.files import UserError
-from moaplus.report.multiverse.surrogate import Surrogate
 
 PARAMS = read_yaml(ROOT / "params.yaml")
 PROTOCOLS = draw(PARAMS)

@@ -241,10 +241,10 @@ def _audit(options: argparse.Namespace) -> None:
 
 def _claims(options: argparse.Namespace) -> None:
     """Write results/claims.md and claims.csv, every claim of the paper, and results/metrics."""
+    from moaplus.report.glance import write_opening
     from moaplus.report.html import write_page
     from moaplus.report.ledger import write_claims
     from moaplus.report.metrics import write_metrics
-    from moaplus.report.glance import write_opening
 
     plan = _plan(options)
     write_claims(plan)
