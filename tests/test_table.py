@@ -161,7 +161,9 @@ def rows_of(runs: pd.DataFrame, line: dict, title: str, split: str = "train") ->
 
 def groups_of(seeds: list[int]) -> str:
     """What stands under a table; a line's last column and a split are the key of a group."""
-    return f"runs.query('seed in {seeds}').groupby(['configuration', 'split'])"
+    assert seeds == list(range(seeds[0], seeds[-1] + 1))
+    chosen = f"{seeds[0]} <= seed <= {seeds[-1]}"
+    return f"runs.query('{chosen}').groupby(['configuration', 'split'])"
 
 
 def claim_is_right(line: dict, runs: pd.DataFrame) -> bool:

@@ -99,11 +99,6 @@ def share(holds: Iterable[bool]) -> Share:
     return Share(sum(map(bool, holds)), len(holds))
 
 
-def code(text: str) -> str:
-    """Return text as code in Markdown."""
-    return f"`{text}`"
-
-
 def markdown(rows: Sequence[Mapping[str, object]]) -> str:
     """Print a table in Markdown: empty where a value is None, bars inside a cell escaped."""
     printed = [{_print(key): _print(value) for key, value in row.items()} for row in rows]

@@ -118,7 +118,7 @@ def _reconstruction_rows(runs: list[Run]) -> list[tuple[str, np.ndarray, list[st
 def draw_means(axis: Axes, rows: pd.DataFrame, along: str, column: str, label: str) -> pd.Series:
     """Draw a line of means over seeds along a column, with their intervals; return the means."""
     means = pd.DataFrame(
-        {place: vars(mean_of(part, column)) for place, part in rows.groupby(along)}
+        {value: vars(mean_of(part, column)) for value, part in rows.groupby(along)}
     ).T
     (line,) = axis.plot(means.index, means["mean"], label=label)
     axis.fill_between(

@@ -76,9 +76,17 @@ def explain_rows(study: Study, headings: dict[str, str]) -> str:
         headings: the table's headings, each with its column of runs.csv.
     """
     columns = ", ".join(f"{heading} = `{column}`" for heading, column in headings.items())
-    seeds = sorted({run.seed for run in study.runs})
+    seeds = _format_seeds(sorted({run.seed for run in study.runs}))
     return (
         "From a cell to its rows of [runs.csv](runs.csv): "
-        f"`runs.query('seed in {seeds}').groupby(['{CONFIGURATION}', 'split'])`, by the last "
+        f"`runs.query('{seeds}').groupby(['{CONFIGURATION}', 'split'])`, by the last "
         f"column of its line and `train`, or `test` where the heading says so. Columns: {columns}."
     )
+
+
+def _format_seeds(seeds: list[int]) -> str:
+    """Print a condition for `DataFrame.query`: `0 <= seed <= 9`, or all seeds one by one."""
+    first, last = seeds[0], seeds[-1]
+    if seeds == list(range(first, last + 1)):
+        return f"{first} <= seed <= {last}"
+    return f"seed in {seeds}"

@@ -122,7 +122,7 @@ def setting_values(network: Network, training: Training) -> dict[str, object]:
 def _differences(
     values: Mapping[str, object], plan: Plan, with_architecture: bool
 ) -> Iterator[str]:
-    """Yield settings that the top level of params.yaml does not have, in words."""
+    """Yield, as people say them, settings that the top level of params.yaml does not have."""
     usual = setting_values(plan.settings.network, plan.settings.training)
     if with_architecture:
         yield str(values["architecture"])

@@ -32,8 +32,8 @@ def draw(plan: Plan) -> Figure:
         alpha=0.7, ax=axis,
     )  # fmt: skip
     ceilings = runs.groupby("configuration")["nmi_ceiling"].first()
-    for place, configuration in enumerate(order):
-        axis.hlines(ceilings[configuration], place - 0.4, place + 0.4, "black", "dashed")
+    for position, configuration in enumerate(order):
+        axis.hlines(ceilings[configuration], position - 0.4, position + 0.4, "black", "dashed")
     axis.set(xlabel="", ylabel="NMI (training images); dashes: ceiling", ylim=(-0.02, 1.05))
     sns.move_legend(axis, "lower center", bbox_to_anchor=(0.5, 1), ncols=4, title="", frameon=False)
     return figure

@@ -31,13 +31,15 @@ def draw(
     rows = [(k, option) for k, few in params["decisions"].items() for option in range(len(few))]
     figure = Figure(figsize=(9, 3 + 0.16 * len(rows)), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 0.16 * len(rows)])
-    places = np.arange(len(values))
+    positions = np.arange(len(values))
     noise = 1.96 * surrogate.noise
-    above.errorbar(places, values, yerr=noise, fmt="o", ms=3, lw=0.6, color="C0", ecolor="0.75")
+    above.errorbar(positions, values, yerr=noise, fmt="o", ms=3, lw=0.6, color="C0", ecolor="0.75")
     above.axhline(0, color="0.4", lw=0.8)
     above.set_ylabel(OUTCOMES[name].replace(", ", ",\n"))
     for row, (decision, option) in enumerate(rows):
-        used = [place for place, n in enumerate(values.index) if options[n][decision] == option]
+        used = [
+            position for position, n in enumerate(values.index) if options[n][decision] == option
+        ]
         below.plot(used, [row] * len(used), "|", ms=6, color="0.2")
     below.set_yticks(
         range(len(rows)),
