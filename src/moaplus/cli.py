@@ -250,10 +250,10 @@ def _audit(params: Path) -> None:
 
 def _claims(params: Path) -> None:
     """Write results/claims.md and claims.csv, every claim of the paper, and results/metrics."""
+    from moaplus.report.glance import write_opening
     from moaplus.report.html import write_page
     from moaplus.report.ledger import write_claims
     from moaplus.report.metrics import write_metrics
-    from moaplus.report.opening import write_opening
 
     plan = load(params)
     write_claims(plan)
@@ -264,7 +264,7 @@ def _claims(params: Path) -> None:
 
 def _verdicts(params: Path) -> None:
     """Print the verdicts on the paper's claims in a few lines."""
-    from moaplus.report.verdicts import verdicts
+    from moaplus.report.glance import verdicts
 
     print(verdicts(load(params)))
 

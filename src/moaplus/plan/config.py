@@ -31,7 +31,7 @@ def read_config(given: Mapping, workflow: Path) -> Config:
 
     Args:
         given: keys and values.
-        workflow: folder of the workflow, whose params.yaml counts where the working folder has none.
+        workflow: its folder, whose params.yaml counts where the working folder has none.
 
     Raises:
         UserError: naming the key, its value and what is allowed.

@@ -12,13 +12,15 @@ from moaplus.plan.results import Report
 from moaplus.plan.runs import SPLITS, Run
 from moaplus.plan.studies import Plan, Study
 from moaplus.provenance.records import load_record
+from moaplus.report.titles import setting_values
 from moaplus.runs.scoring import describe
 from moaplus.storage.arrays import load_arrays
 from moaplus.storage.files import UserError
 from moaplus.storage.frames import load_frame, save_frame
 from moaplus.theory.scores import clustering_scores
 
-WORDS = ("architecture", "variant", "channels", "gate", "schedule", "views")  # columns of text
+# Columns of text.
+WORDS = ("architecture", "variant", "channels", "gate", "schedule", "views", "configuration")
 FAILED = "failed"  # why the training of a row's run diverged
 
 
@@ -105,12 +107,8 @@ def _failed_row(run: Run, reason: str) -> dict:
 
 def _settings(run: Run) -> dict:
     """Return the settings of network and training that are in no column of a record's rows."""
-    settings = vars(run.network) | vars(run.training)
-    del settings["architecture"], settings["epochs"]
-    return {
-        key: "+".join(map(str, value)) if isinstance(value, tuple) else value
-        for key, value in settings.items()
-    }
+    values = setting_values(run.network, run.training)
+    return {key: values[key] for key in values if key not in ("architecture", "epochs")}
 
 
 def _reference_rows(reference: Reference) -> Iterator[dict]:

@@ -15,7 +15,7 @@ COLUMNS = 2
 
 
 def draw(plan: Plan) -> Figure:
-    """Share of each class's training images in each cluster, first seed."""
+    """Draw the share of each class's training images in each cluster, first seed."""
     shown = [
         (f"{METHODS[run.objective]}: {configuration}", run)
         for configuration, runs in configurations(plan).items()
