@@ -13,6 +13,7 @@ import pytest
 import safetensors.numpy
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from moaplus.provenance.failures import failure
 from workspace import ROOT, call, make_workspace, read_yaml, write_yaml
 
 from moaplus.data import fetch
@@ -20,7 +21,6 @@ from moaplus.data.images import load_images
 from moaplus.plan import params as reading
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import load
-from moaplus.provenance.failures import failure
 from moaplus.provenance.origin import read_header
 from moaplus.runs import training
 from moaplus.runs.evaluation import evaluate
