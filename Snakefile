@@ -22,7 +22,7 @@ try:
     from moaplus.plan.results import RESULTS, STUDIES, report_of
     from moaplus.plan.runs import BENCHMARKS, MODELS, SELECTED
     from moaplus.plan.studies import load
-    from moaplus.provenance.sources import step_digest, training_modules
+    from moaplus.provenance.sources import step_digest
     from moaplus.provenance.verify import FileFacts, find_faults, find_record
     from moaplus.storage.files import UserError
 except ModuleNotFoundError as error:

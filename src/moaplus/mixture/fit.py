@@ -1,9 +1,11 @@
 """The training loop: images in, weights and a history out. It knows no file and no plan."""
 
+import json
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +16,8 @@ from moaplus.mixture.outcome import Outcome
 
 Objective = Callable[[Outcome], Tensor]  # a value, or one for each head of the gate
 Schedule = Callable[[int, int, float], float]  # update, all updates, peak -> learning rate
+
+OPTIMIZER_STATE = ("weights", "means", "squares", "count")
 
 
 @dataclass
@@ -31,6 +35,29 @@ class State:
     optimizer: Adam
     order: torch.Generator
     rows: list[dict] = field(default_factory=list)
+
+    def snapshot(self) -> tuple[dict[str, np.ndarray], str]:
+        """Return the state as arrays by name, torch's own random state included, and as JSON."""
+        optimizer = self.optimizer
+        tensors = {name: getattr(optimizer, name) for name in OPTIMIZER_STATE}
+        tensors |= {"order": self.order.get_state(), "random": torch.get_rng_state()}
+        if optimizer.weights.is_cuda:
+            tensors["random_cuda"] = torch.cuda.get_rng_state()
+        arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+        return arrays, json.dumps({"rows": self.rows, "updates": optimizer.updates})
+
+    def restore(self, arrays: dict[str, np.ndarray], progress: str) -> None:
+        """Bring back, in place, the state that `snapshot` returned."""
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        with torch.no_grad():
+            for name in OPTIMIZER_STATE:
+                getattr(self.optimizer, name).copy_(tensors[name])
+        self.order.set_state(tensors["order"])
+        torch.set_rng_state(tensors["random"])
+        if "random_cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random_cuda"])
+        known = json.loads(progress)
+        self.optimizer.updates, self.rows = known["updates"], known["rows"]
 
 
 def start(

@@ -129,7 +129,7 @@ class EpochStatistics:
 def history_text(rows: list[dict]) -> str:
     """Format rows as the content of `history.csv`."""
     file = io.StringIO()
-    writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+    writer = csv.DictWriter(file, rows[0] if rows else ["epoch"], lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({k: f"{v:.9g}" if isinstance(v, float) else v for k, v in row.items()})

@@ -139,6 +139,16 @@ class Run:
         """All that training and evaluation write."""
         return self.model, self.history, self.concentrations, self.samples
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Return the modules that its training loads by name."""
+        return (
+            f"moaplus.mixture.objectives.{self.objective}",
+            f"moaplus.mixture.architectures.{self.network.architecture}",
+            f"moaplus.mixture.gates.{self.network.gate}",
+            f"moaplus.mixture.schedules.{self.training.schedule}",
+        )
+
     def settings(self) -> dict:
         """Everything that the model depends on, as plain values.
 

@@ -10,8 +10,6 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from moaplus.plan.runs import Run
-
 PACKAGE = Path(__file__).parents[1]
 CLI = PACKAGE / "cli.py"
 
@@ -23,16 +21,6 @@ def step_digest(step: str, *chosen: str) -> str:
     after it are modules that the step loads by name.
     """
     return digest(*_commands()[f"_{step}"], *chosen)
-
-
-def training_modules(run: Run) -> list[str]:
-    """Return the modules that a run's training loads by name."""
-    return [
-        f"moaplus.mixture.objectives.{run.objective}",
-        f"moaplus.mixture.architectures.{run.network.architecture}",
-        f"moaplus.mixture.gates.{run.network.gate}",
-        f"moaplus.mixture.schedules.{run.training.schedule}",
-    ]
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from moaplus.mixture.layers import SIDE
 from moaplus.mixture.networks import Flat, MixtureOfAutoencoders
 from moaplus.mixture.outcome import Outcome
 from moaplus.plan.runs import SPLITS, Run
-from moaplus.runs.folder import save_failure
+from moaplus.runs.folder import TrainingFiles
 from moaplus.runs.model import DIVERGED_REMEDY, DivergedError, load_model, made_by, prepare_device
 from moaplus.storage.arrays import save_arrays
 
@@ -48,7 +48,7 @@ def evaluate(run: Run, device: str = "cpu", threads: int = 1) -> None:
         if not np.isfinite(array).all():
             reason = f"{run.model}: {name} are not finite; {DIVERGED_REMEDY}"
             history = run.history.read_text(encoding="utf-8")
-            save_failure(run, reason, history, made_by(target))
+            TrainingFiles(run).save_model({}, history, made_by(target), reason)
             raise DivergedError(reason)
     _save_samples(run, mixture, images["test"], target)
     save_arrays(run.concentrations, **arrays)

@@ -3,14 +3,13 @@
 Arrays in, arrays out: torch is not needed to read what a run left.
 """
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moaplus.plan.runs import SPLITS, Run
-from moaplus.provenance.origin import foreign, history_digest, origin_of
+from moaplus.provenance.origin import history_digest, origin_of
 from moaplus.storage.arrays import load_arrays, save_arrays
 from moaplus.storage.files import UserError, quarantine, save_text
 from moaplus.storage.tensors import load_tensors, read_origin, save_tensors
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 EVALUATION = ("concentrations", "errors", "mixture_errors")  # of each split
 SAMPLES = ("shown", "originals", "reconstructions", "concentrations")
-NO_EPOCH = "epoch\n"  # the history of a training that diverged in its first
 
 
 @dataclass(frozen=True)
@@ -38,19 +36,72 @@ class Header:
     failed: str | None
 
 
-def find_training(run: Run) -> Header | None:
-    """Return the header of a run's model if the run need not be trained.
+class TrainingFiles:
+    """What training reads and writes of its run's folder."""
 
-    That is if model and history are there, whole, and of the run's present settings and sources.
-    """
-    try:
-        tensors, origin = load_tensors(run.model)
-        history = history_digest(run.history.read_bytes())
-    except (OSError, ValueError):
-        return None
-    if foreign(run, origin) or history != origin.get("history"):
-        return None
-    return _header(origin, sum(values.size for values in tensors.values()))
+    def __init__(self, run: Run):
+        self.run, self.origin = run, origin_of(run)
+
+    def find_model(self) -> Header | None:
+        """Return the header of the run's model if the run need not be trained.
+
+        That is if model and history are there, whole, and of the present settings and sources.
+        """
+        try:
+            tensors, origin = load_tensors(self.run.model)
+            history = history_digest(self.run.history.read_bytes())
+        except (OSError, ValueError):
+            return None
+        if _difference(self.origin, origin) or history != origin.get("history"):
+            return None
+        return _header(origin, sum(values.size for values in tensors.values()))
+
+    def save_model(
+        self,
+        weights: dict[str, np.ndarray],
+        history: str,
+        made_by: dict,
+        failed: str | None = None,
+    ) -> None:
+        """Write model and history; of a training that diverged all files, without content.
+
+        Args:
+            weights: of the model, by name.
+            history: content of `history.csv`.
+            made_by: `torch`, `device` and `threads`.
+            failed: why the training or the evaluation diverged, if it did.
+
+        Raises:
+            UserError: if a file cannot be written.
+        """
+        origin = self.origin | made_by | {"history": history_digest(history.encode())}
+        if failed:
+            weights, origin = {}, origin | {"failed": failed}
+            for path in (self.run.concentrations, self.run.samples):
+                save_arrays(path)
+        save_tensors(self.run.model, weights, origin)
+        save_text(self.run.history, history)
+
+    def save_checkpoint(self, tensors: dict[str, np.ndarray], state: str, made_by: dict) -> None:
+        """Write the state of a training between two epochs.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        save_tensors(self.run.checkpoint, tensors, self.origin | made_by | {"state": state})
+
+    def load_checkpoint(self, made_by: dict) -> tuple[dict[str, np.ndarray], str] | None:
+        """Load what `save_checkpoint` wrote; None if this training may not go on from it.
+
+        One of other settings, sources, images, torch, device or number of threads, or a damaged
+        one, counts as none.
+        """
+        try:
+            tensors, origin = load_tensors(self.run.checkpoint)
+            state = origin.pop("state")
+        except (OSError, ValueError, KeyError):
+            return None
+        return (tensors, state) if origin == self.origin | made_by else None
 
 
 def read_header(run: Run) -> Header:
@@ -90,57 +141,6 @@ def load_weights(run: Run) -> dict[str, np.ndarray]:
     return weights
 
 
-def save_training(run: Run, weights: dict[str, np.ndarray], history: str, made_by: dict) -> None:
-    """Write history and model; a run with a model is trained.
-
-    Args:
-        run: whose folder it is.
-        weights: of the model, by name.
-        history: content of `history.csv`.
-        made_by: `torch`, `device` and `threads`.
-
-    Raises:
-        UserError: if a file cannot be written.
-    """
-    save_text(run.history, history)
-    origin = origin_of(run) | made_by | {"history": history_digest(history.encode())}
-    save_tensors(run.model, weights, origin)
-
-
-def save_failure(run: Run, reason: str, history: str, made_by: dict) -> None:
-    """Write all files of a run whose training or evaluation diverged: empty, with the reason.
-
-    Raises:
-        UserError: if a file cannot be written.
-    """
-    for path in (run.concentrations, run.samples):
-        save_arrays(path)
-    save_training(run, {}, history or NO_EPOCH, made_by | {"failed": reason})
-
-
-def save_checkpoint(run: Run, tensors: dict[str, np.ndarray], state: str, made_by: dict) -> None:
-    """Write the state of a training between two epochs.
-
-    Raises:
-        UserError: if it cannot be written.
-    """
-    save_tensors(run.checkpoint, tensors, origin_of(run) | made_by | {"state": state})
-
-
-def load_checkpoint(run: Run, made_by: dict) -> tuple[dict[str, np.ndarray], str] | None:
-    """Load what `save_checkpoint` wrote; None if there is none that this training may go on from.
-
-    One of other settings, sources, images, torch, device or number of threads, or a damaged one,
-    counts as none.
-    """
-    try:
-        tensors, origin = load_tensors(run.checkpoint)
-        state = origin.pop("state")
-    except (OSError, ValueError, KeyError):
-        return None
-    return (tensors, state) if origin == origin_of(run) | made_by else None
-
-
 def load_history(run: Run) -> "pd.DataFrame":
     """Load the history of a run, one row per epoch.
 
@@ -171,11 +171,6 @@ def load_samples(run: Run) -> dict[str, np.ndarray]:
     return load_arrays(run.samples, *SAMPLES)
 
 
-def digest_of_images(images: np.ndarray) -> str:
-    """Return the SHA-256 of images, which a checkpoint depends on."""
-    return hashlib.sha256(images.tobytes()).hexdigest()
-
-
 def _header(origin: dict, parameters: int) -> Header:
     made_on = f"{origin['device']} with torch {origin['torch']}, threads: {origin['threads']}"
     return Header(parameters, made_on, origin.get("failed"))
@@ -183,5 +178,16 @@ def _header(origin: dict, parameters: int) -> Header:
 
 def _check_origin(run: Run, origin: dict) -> None:
     """Raise UserError if a model was not made by the run's present settings and sources."""
-    if reason := foreign(run, origin):
+    if reason := _difference(origin_of(run), origin):
         raise UserError(f"{run.model}: {reason}; delete it and run snakemake")
+
+
+def _difference(wanted: dict, origin: dict) -> str | None:
+    """Return in what a model's origin differs from the one that is wanted, if it does."""
+    settings = origin.get("settings")
+    if not isinstance(settings, dict):
+        return "it does not say what made it"
+    different = [key for key, value in wanted["settings"].items() if settings.get(key) != value]
+    if different:
+        return f"made with another {', '.join(different)}"
+    return "made by other sources" if origin.get("sources") != wanted["sources"] else None
