@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from moaplus.plan.multiverse import IMAGES, Protocol
+from moaplus.plan.multiverse import Protocol
+from moaplus.plan.params import IMAGES, MultiverseBlock
 from moaplus.report.cells import images_in_short
 from moaplus.report.labels import label_of
 from moaplus.report.multiverse.decisions import OUTCOMES, words
@@ -14,7 +15,7 @@ from moaplus.theory.surrogate import Surrogate
 def draw(
     name: str,
     protocols: tuple[Protocol, ...],
-    params: dict,
+    params: MultiverseBlock,
     values: pd.Series,
     surrogate: Surrogate,
 ) -> Figure:
@@ -29,7 +30,7 @@ def draw(
     """
     values = values.sort_values()
     options = {protocol.number: protocol.options for protocol in protocols}
-    rows = [(k, option) for k, few in params["decisions"].items() for option in range(len(few))]
+    rows = [(k, option) for k, few in params.decisions.items() for option in range(len(few))]
     figure = Figure(figsize=(9, 3 + 0.16 * len(rows)), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 0.16 * len(rows)])
     places = np.arange(len(values))
@@ -45,14 +46,14 @@ def draw(
         [_label(protocols, params, *row) for row in rows],
         fontsize=7,
     )
-    for first in np.cumsum([len(few) for few in params["decisions"].values()])[:-1]:
+    for first in np.cumsum([len(few) for few in params.decisions.values()])[:-1]:
         below.axhline(first - 0.5, color="0.7", lw=0.6)
     below.set(ylim=(len(rows) - 0.5, -0.5), xlabel="protocols, sorted by the value above")
     below.grid(visible=False)
     return figure
 
 
-def _label(protocols: tuple[Protocol, ...], params: dict, decision: str, option: int) -> str:
+def _label(protocols: tuple[Protocol, ...], params: MultiverseBlock, decision: str, option: int) -> str:
     """An option as people read it."""
     if decision != IMAGES:
         return label_of(f"{decision}={words(params, decision, option)}")

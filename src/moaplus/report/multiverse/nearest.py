@@ -37,7 +37,7 @@ def nearest_table(protocols: tuple[Protocol, ...], runs: pd.DataFrame) -> list[d
         row = found.loc[protocol.number]
         table.append(
             {
-                "protocol": f"{protocol.number}: `{protocol.runs[0].place.as_posix()}`",
+                "protocol": f"{protocol.number}: `{protocol.runs[0].protocol.as_posix()}`",
                 "distance": f"{away[protocol.number]:.2f}",
             }
             | {headings[column]: f"{row[column]:.{_digits(column)}f}" for column in headings}
@@ -49,7 +49,7 @@ def fresh_study(plan: Plan, protocol: Protocol) -> Study | None:
     """The study that trains a protocol with seeds that had no part in the search for it."""
     for study in plan.studies.values():
         run = study.runs[0]
-        if run.seed >= FRESH and run.place == protocol.runs[0].place:
+        if run.seed >= FRESH and run.protocol == protocol.runs[0].protocol:
             return study
     return None
 
@@ -60,7 +60,7 @@ def fresh_seeds(plan: Plan, protocols: tuple[Protocol, ...], runs: pd.DataFrame)
     for protocol in nearest(protocols, runs)[:RETRAINED]:
         study = fresh_study(plan, protocol)
         again = recorded_runs(study.runs) if study else None
-        parts.append(f"Protocol {protocol.number}, `{protocol.runs[0].place.as_posix()}`:")
+        parts.append(f"Protocol {protocol.number}, `{protocol.runs[0].protocol.as_posix()}`:")
         if again is None:
             parts[-1] += " not trained with fresh seeds yet."
         else:

@@ -55,7 +55,7 @@ def all_at_once(
 ) -> tuple[str, list[dict]]:
     """Whether all four figures hold at once anywhere; and if nowhere, which stand against which."""
     words = [
-        f"protocol {protocol.number} (`{protocol.runs[0].place.as_posix()}`; {reading})"
+        f"protocol {protocol.number} (`{protocol.runs[0].protocol.as_posix()}`; {reading})"
         for reading, found in claims.items()
         for protocol, holds in zip(protocols, found["all"], strict=True)
         if holds

@@ -16,6 +16,8 @@ from moaplus.report.recording import record_curves
 from moaplus.report.titles import METHODS
 from moaplus.theory.intervals import estimate
 
+NEEDS = {"codes": {"differ": ["latent", "objective"], "objectives": ["moa", "moa_plus"]}}
+
 SHOWN = 8  # epochs in the table, evenly on a logarithmic scale
 LOSS = "mixture_error"
 

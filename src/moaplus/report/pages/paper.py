@@ -17,6 +17,25 @@ from moaplus.report.paper_section import (
 )
 from moaplus.report.recording import recorded_studies
 
+NEEDS = {
+    "paper": {
+        "differ": ["dataset", "classes", "images", "objective"],
+        "objectives": ["moa", "moa_plus"],
+        "experts": 2,
+    },
+    "long": {
+        "differ": ["dataset", "classes", "images", "objective"],
+        "objectives": ["moa", "moa_plus"],
+        "experts": 2,
+        "images_of": "paper",
+    },
+    "seeds": {
+        "differ": ["dataset", "classes", "images", "objective"],
+        "objectives": ["moa", "moa_plus"],
+        "experts": 2,
+    },
+}
+
 
 def at_a_glance(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     """Every claim with its verdict and our mean, by images and budget, on one screen."""

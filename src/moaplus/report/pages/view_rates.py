@@ -6,6 +6,8 @@ from moaplus.plan.studies import Plan, Study
 from moaplus.report.cells import cells, markdown
 from moaplus.report.tuning import at_an_end, mean_objectives, with_settings
 
+NEEDS = {"view_rates": {"differ": ["learning_rate", "weight_decay"], "vary": ["learning_rate"]}}
+
 SETTINGS = ["learning_rate", "weight_decay"]
 
 
