@@ -19,8 +19,8 @@ try:
     from moaplus.plan import results
     from moaplus.plan.config import read_config
     from moaplus.plan.datasets import RAW, raw_files
-    from moaplus.plan.results import RESULTS, STUDIES, report_of
-    from moaplus.plan.runs import BENCHMARKS, MODELS, SELECTED
+    from moaplus.plan.results import BENCHMARKS, RESULTS, STUDIES, report_of
+    from moaplus.plan.runs import MODELS, SELECTED
     from moaplus.plan.studies import load
     from moaplus.provenance.sources import step_digest
     from moaplus.provenance.verify import FileFacts, find_faults, find_record

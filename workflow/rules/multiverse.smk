@@ -28,7 +28,7 @@ rule multiverse_page:
     conda:
         "../../environment.yml"
     params:
-        multiverse=PLAN.params.get("multiverse"),
+        multiverse=PLAN.params.multiverse and PLAN.params.multiverse.model_dump(),
         sources=step_digest("multiverse"),
     shell:
         "python -m moaplus.cli multiverse > {log:q} 2>&1"

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from moaplus.plan.choices import names, names_with
 from moaplus.plan.references import Reference
-from moaplus.plan.runs import BENCHMARKS, Run
+from moaplus.plan.runs import Run
 from moaplus.plan.studies import Plan, Study, references_of
 from moaplus.storage.files import one_of
 
+BENCHMARKS = Path("logs/benchmarks")  # Snakemake's records of time and memory, not versioned
 RESULTS = Path("results")
 STUDIES = RESULTS / "studies"  # a folder for each study that a user names
 FIGURES = RESULTS / "figures"
@@ -76,8 +77,8 @@ class Report:
 
     @property
     def benchmarks(self) -> list[Path]:
-        """Snakemake's measurements of time and memory of its trainings."""
-        return [BENCHMARKS / "train" / f"{run.folder}.tsv" for run in self.runs]
+        """Snakemake's records of time and memory of the jobs that train its runs."""
+        return [BENCHMARKS / f"train/{run.folder}.tsv" for run in self.runs]
 
     @property
     def results(self) -> list[Path]:
@@ -92,7 +93,7 @@ class Report:
 
 
 def report_of(plan: Plan, folder: str | Path) -> Report:
-    """The report that lies in a folder: `results`, `results/studies/NAME`, `results/multiverse`.
+    """Return the report that lies in a folder: `results`, `results/studies/NAME`, `results/multiverse`.
 
     Raises:
         UserError: if there is no such study.
@@ -110,7 +111,7 @@ def report_of(plan: Plan, folder: str | Path) -> Report:
 
 
 def figure_files(figures: Iterable[str], folder: Path = FIGURES) -> list[Path]:
-    """Figures as PNG and SVG."""
+    """Return the files of figures, as PNG and SVG."""
     return [folder / f"{name}.{suffix}" for name in figures for suffix in ("png", "svg")]
 
 
@@ -121,12 +122,12 @@ MULTIVERSE_CURVES = {
 
 
 def study_figure(study: str) -> list[Path]:
-    """The figure of a study that has one."""
+    """Return the files of the figure of a study."""
     return figure_files([study], STUDIES / study)
 
 
 def default_results() -> list[Path]:
-    """Figures of the default studies, and what the audit measures and tells."""
+    """Return the figures of the default studies, and what the audit measures and tells."""
     probes = [PROBES / f"{name}.csv" for name in PROBE_NAMES]
     pages = [AUDIT, AUDIT_TABLE, CLAIMS_PAGE, CLAIMS_TABLE]
     return [SIMULATION, *pages, *probes, *figure_files([*REPORT_FIGURES, *AUDIT_FIGURES])]

@@ -4,9 +4,11 @@ A run is one training. Its folder reads like its description, for example
 `models/mnist-0+1/cae/M2/moa_plus/seed3`, so the folder alone says what to train.
 """
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePath
+
+from moaplus.plan.settings import Network, Training
 
 N_CLASSES = 10
 SPLITS = ("train", "test")
@@ -14,9 +16,7 @@ PARAMS = Path("params.yaml")
 SELECTED = Path("data/selected")
 MODELS = Path("models")
 SCRATCH = Path("scratch")  # of runs whose models are not kept
-RECORDS = Path("results/records")
-APART = ("changes", "keep")  # of a run, on which its model does not depend
-BENCHMARKS = Path("logs/benchmarks")  # Snakemake's records of time and memory, not versioned
+RECORDS = Path("results/records")  # of runs whose models are not kept
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Selection:
     images: int | None  # None: all
     subset_seed: int
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The selection in words, for example `mnist-0+1` or `mnist-all-n12665`."""
         everything = self.classes == tuple(range(N_CLASSES))
@@ -49,68 +49,57 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Network:
-    """Architecture of the experts and the gate."""
-
-    architecture: str
-    channels: tuple[int, int]
-    latent: int
-    gate: str = "small"
-
-
-@dataclass(frozen=True)
-class Training:
-    """Training budget and guard: see the comments in params.yaml."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    schedule: str
-    ridge: float
-    weight_decay: float = 0
-    views: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Run:
-    """One training: the same description gives the same model."""
+    """One training: the same description gives the same model.
+
+    Attributes:
+        selection: the images.
+        network: of experts and gate.
+        experts: M.
+        objective: what training minimises.
+        constants: of the objective.
+        seed: of weights, batches and views.
+        training: how long and how.
+        changes: what its study sets otherwise than params.yaml's top level, as `key=value`.
+        keep: whether its model is kept; only its scores and curves are if not.
+    """
 
     selection: Selection
     network: Network
     experts: int
     objective: str
-    constants: dict[str, float] = field(hash=False)  # of the objective
+    constants: dict[str, float] = field(hash=False)
     seed: int
     training: Training
-    changes: tuple[str, ...] = ()  # what its study sets otherwise than params.yaml's top level
-    keep: bool = True  # whether its model is kept, or its record alone
+    changes: tuple[str, ...] = ()
+    keep: bool = True
 
     @cached_property
     def protocol(self) -> PurePath:
-        """Return all but objective and seed: `mnist-0+1/cae-latent=8/M2`."""
-        network = "-".join([self.network.architecture, *self.changes])
-        return PurePath(self.selection.name) / network / f"M{self.experts}"
+        """Images, network, training and M: `mnist-0+1/cae-latent=8/M2`."""
+        network = "-".join((self.network.architecture, *self.changes))
+        return PurePath(f"{self.selection.name}/{network}/M{self.experts}")
 
     @cached_property
     def configuration(self) -> PurePath:
-        """Return all but the seed: `mnist-0+1/cae-latent=8/M2/moa_plus`."""
+        """All of this run but its seed: `mnist-0+1/cae-latent=8/M2/moa_plus`."""
         return self.protocol / self.objective
 
     @cached_property
     def folder(self) -> Path:
-        """Return the run's folder: `model.safetensors`, `history.csv`, `concentrations.npz`, …."""
+        """The run's folder: `model.safetensors`, `history.csv`, `concentrations.npz`, …."""
         return (MODELS if self.keep else SCRATCH) / self.configuration / f"seed{self.seed}"
 
     @property
     def record(self) -> Path:
-        """Return where its record is: beside a model that is kept, or in git."""
+        """JSON of its settings, scores and curves, from which all tables are made."""
         if self.keep:
             return self.folder / "record.json"
         return RECORDS / self.configuration / f"seed{self.seed}.json"
 
     @property
     def shared_record(self) -> Path:
-        """Return the record in git that may hold all objectives of its protocol and seed."""
+        """A record that the runs of all objectives of a protocol and seed share."""
         return RECORDS / self.protocol / f"seed{self.seed}.json"
 
     @property
@@ -141,7 +130,7 @@ class Run:
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """Return the modules that its training loads by name."""
+        """The modules that its training loads by name."""
         return (
             f"moaplus.mixture.objectives.{self.objective}",
             f"moaplus.mixture.architectures.{self.network.architecture}",
@@ -150,14 +139,23 @@ class Run:
         )
 
     def settings(self) -> dict:
-        """Everything that the model depends on, as plain values.
+        """Return everything that the model depends on, as plain values.
 
         A setting with a default is left out where it has that: what was made before there was such
         a setting still counts.
         """
-        settings = {key: value for key, value in asdict(self).items() if key not in APART}
-        for part in ("network", "training"):
-            for each in fields(getattr(self, part)):
-                if settings[part][each.name] == each.default:
-                    del settings[part][each.name]
-        return settings
+        selection = self.selection
+        return {
+            "selection": {
+                "dataset": selection.dataset,
+                "classes": selection.classes,
+                "images": selection.images,
+                "subset_seed": selection.subset_seed,
+            },
+            "network": self.network.model_dump(exclude_defaults=True),
+            "experts": self.experts,
+            "objective": self.objective,
+            "constants": dict(self.constants),
+            "seed": self.seed,
+            "training": self.training.model_dump(exclude_defaults=True),
+        }

@@ -6,7 +6,6 @@ import importlib
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -75,7 +74,7 @@ def objective_of(run: Run) -> Objective:
 
 def fit_kwargs(training: Training) -> dict:
     """Return the arguments of `fit` that say how to train: the schedule by its function."""
-    settings = asdict(training) | {"schedule": chosen("schedules", training.schedule)}
+    settings = dict(training) | {"schedule": chosen("schedules", training.schedule)}
     return {key: value for key, value in settings.items() if key not in START_SETTINGS}
 
 

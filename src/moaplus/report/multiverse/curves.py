@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from moaplus.plan.multiverse import IMAGES, Protocol
+from moaplus.plan.multiverse import Protocol
+from moaplus.plan.params import IMAGES, MultiverseBlock
 from moaplus.report.multiverse.decisions import OUTCOMES
 from moaplus.report.multiverse.surrogate import Surrogate
 from moaplus.report.titles import format_images, format_setting
@@ -13,7 +14,7 @@ from moaplus.report.titles import format_images, format_setting
 def draw(
     name: str,
     protocols: tuple[Protocol, ...],
-    params: dict,
+    params: MultiverseBlock,
     values: pd.Series,
     surrogate: Surrogate,
 ) -> Figure:
@@ -28,7 +29,7 @@ def draw(
     """
     values = values.sort_values()
     options = {protocol.number: protocol.options for protocol in protocols}
-    rows = [(k, option) for k, few in params["decisions"].items() for option in range(len(few))]
+    rows = [(k, option) for k, few in params.decisions.items() for option in range(len(few))]
     figure = Figure(figsize=(9, 3 + 0.16 * len(rows)), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 0.16 * len(rows)])
     positions = np.arange(len(values))
@@ -46,16 +47,18 @@ def draw(
         [_label(protocols, params, *row) for row in rows],
         fontsize=7,
     )
-    for first in np.cumsum([len(few) for few in params["decisions"].values()])[:-1]:
+    for first in np.cumsum([len(few) for few in params.decisions.values()])[:-1]:
         below.axhline(first - 0.5, color="0.7", lw=0.6)
     below.set(ylim=(len(rows) - 0.5, -0.5), xlabel="protocols, sorted by the value above")
     below.grid(visible=False)
     return figure
 
 
-def _label(protocols: tuple[Protocol, ...], params: dict, decision: str, option: int) -> str:
+def _label(
+    protocols: tuple[Protocol, ...], params: MultiverseBlock, decision: str, option: int
+) -> str:
     """Return an option as people read it."""
     if decision != IMAGES:
-        return format_setting(decision, params["decisions"][decision][option])
+        return format_setting(decision, params.decisions[decision][option])
     chosen = (protocol for protocol in protocols if protocol.options[IMAGES] == option)
     return format_images(next(chosen).runs[0].selection)

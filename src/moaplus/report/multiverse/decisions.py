@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from moaplus.plan.multiverse import IMAGES, Protocol
+from moaplus.plan.multiverse import Protocol
+from moaplus.plan.params import IMAGES, MultiverseBlock
+from moaplus.plan.settings import format_value
 from moaplus.report.multiverse.readings import distance
 from moaplus.report.multiverse.surrogate import Surrogate
 
@@ -27,10 +29,10 @@ def measured(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def surrogates(
-    protocols: tuple[Protocol, ...], params: dict, found: pd.DataFrame
+    protocols: tuple[Protocol, ...], params: MultiverseBlock, found: pd.DataFrame
 ) -> dict[str, Surrogate]:
     """Fit a Gaussian process to each outcome."""
-    counts = {name: len(options) for name, options in params["decisions"].items()}
+    counts = {name: len(options) for name, options in params.decisions.items()}
     values = measured(found)
     options = pd.DataFrame({protocol.number: protocol.options for protocol in protocols}).T
     options = options.loc[values.index]
@@ -38,14 +40,14 @@ def surrogates(
     return {name: Surrogate(options, counts, ordered, values[name].to_numpy()) for name in OUTCOMES}
 
 
-def format_option(params: dict, decision: str, option: int) -> str:
+def format_option(params: MultiverseBlock, decision: str, option: int) -> str:
     """Return an option as params.yaml has it, in a word or two."""
-    value = params["decisions"][decision][option]
-    if isinstance(value, dict):
-        classes = value["classes"]
-        digits = classes if isinstance(classes, str) else "+".join(map(str, classes))
-        return f"{digits}, {value['images']}"
-    return "+".join(map(str, value)) if isinstance(value, list) else str(value)
+    value = params.decisions[decision][option]
+    if decision == IMAGES:
+        classes = value.classes
+        digits = classes if isinstance(classes, str) else format_value(classes)
+        return f"{digits}, {value.images}"
+    return format_value(value)
 
 
 def sensitivities_table(fitted: dict[str, Surrogate]) -> list[dict]:
@@ -60,7 +62,7 @@ def sensitivities_table(fitted: dict[str, Surrogate]) -> list[dict]:
     return [*table, {"decision": "**R² on protocols held out**"} | accuracy]
 
 
-def effects_table(fitted: dict[str, Surrogate], params: dict) -> list[dict]:
+def effects_table(fitted: dict[str, Surrogate], params: MultiverseBlock) -> list[dict]:
     """Return main effects: a row for each option of each decision."""
     columns = {
         (name, decision): surrogate.effects(decision)["mean"]

@@ -2,6 +2,7 @@
 
 from threadpoolctl import threadpool_limits
 
+from moaplus.plan.params import MultiverseBlock
 from moaplus.plan.results import MULTIVERSE_CURVES, MULTIVERSE_PAGE, Report
 from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
@@ -21,6 +22,8 @@ from moaplus.report.multiverse.shares import all_at_once, claims_by_reading, sha
 from moaplus.report.runs_table import read_runs, recorded_studies
 from moaplus.storage.files import save_text
 
+NEEDS = ("epochs", "latent")  # decisions that the page sets side by side
+
 INTRODUCTION = """\
 The paper leaves open what images, which autoencoders, how long a training, and more. Here both of
 its models are trained under {n} protocols, a sample of what can be defended: the decisions, their
@@ -32,7 +35,7 @@ reconstruction, NMI the arithmetic one of the gate's argmax, both on the trainin
 @threadpool_limits.wrap(limits=1)  # the last bits depend on the number of threads
 def write_multiverse(plan: Plan, report: Report) -> None:
     """Write the page and its specification curves."""
-    runs, params = read_runs(report.runs_table), plan.params["multiverse"]
+    runs, params = read_runs(report.runs_table), plan.params.multiverse
     protocols = plan.protocols
     found = outcomes(protocols, runs, USUAL)
     fitted = surrogates(protocols, params, found)
@@ -98,7 +101,7 @@ def _why(plan: Plan) -> str:
     )
 
 
-def _dependence(surrogate, params: dict) -> list[dict]:
+def _dependence(surrogate, params: MultiverseBlock) -> list[dict]:
     """Return partial dependence on two decisions: a row for each option of the first."""
     effects = surrogate.effects("epochs", "latent").set_index(["epochs", "latent"])["mean"]
     return [

@@ -18,6 +18,8 @@ from moaplus.theory.intervals import estimate
 EPOCHS = 8  # in the table, evenly on a logarithmic scale
 LOSS = "mixture_error"
 
+NEEDS = {"codes": {"differ": ["latent", "objective"], "objectives": ["moa", "moa_plus"]}}
+
 
 def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     """Write where the curves cross, and what gate and experts are after the last epoch."""

@@ -12,6 +12,16 @@ from moaplus.plan.studies import Plan, Study
 from moaplus.report.cells import markdown, share
 from moaplus.report.titles import METHODS
 
+NEEDS = {
+    "pairs": {
+        "differ": ["classes"],
+        "one_way": True,
+        "classes": 2,
+        "experts": 2,
+        "references": ["kmeans"],
+    }
+}
+
 DIGITS = 3
 GOOD = 0.9  # NMI
 COLUMNS = 3  # panels of the figure side by side

@@ -7,6 +7,25 @@ from moaplus.report.cells import markdown
 from moaplus.report.paper_section import LONG, SEEDS, count_seeds, rule, tables, verdict_lines
 from moaplus.report.runs_table import recorded_studies
 
+NEEDS = {
+    "paper": {
+        "differ": ["dataset", "classes", "images", "objective"],
+        "objectives": ["moa", "moa_plus"],
+        "experts": 2,
+    },
+    "long": {
+        "differ": ["dataset", "classes", "images", "objective"],
+        "objectives": ["moa", "moa_plus"],
+        "experts": 2,
+        "images_of": "paper",
+    },
+    "seeds": {
+        "differ": ["dataset", "classes", "images", "objective"],
+        "objectives": ["moa", "moa_plus"],
+        "experts": 2,
+    },
+}
+
 
 def verdicts(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     """Write the verdicts at both budgets, and those of many seeds."""

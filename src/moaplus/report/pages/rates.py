@@ -15,8 +15,18 @@ from moaplus.report.quantities import QUANTITIES
 from moaplus.report.titles import METHODS, format_images
 from moaplus.report.tuning import at_an_end, mean_objectives
 
+NEEDS = {
+    "rates": {
+        "differ": ["dataset", "classes", "images", "objective", "learning_rate"],
+        "vary": ["learning_rate"],
+        "objectives": ["moa", "moa_plus"],
+        "experts": 2,
+        "seeds_from": 100,
+    }
+}
+
 RATE = "learning_rate"
-CHOOSING = 100  # seeds from here on choose, those below score
+CHOOSING = NEEDS["rates"]["seeds_from"]  # seeds from here on choose, those below score
 
 
 def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:

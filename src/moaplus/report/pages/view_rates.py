@@ -8,6 +8,8 @@ from moaplus.report.tuning import at_an_end, mean_objectives
 
 SETTINGS = {"learning_rate": "learning rate", "weight_decay": "weight decay"}
 
+NEEDS = {"view_rates": {"differ": ["learning_rate", "weight_decay"], "vary": ["learning_rate"]}}
+
 
 def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     """Write the training loss by setting; the setting that is chosen, and how labels score each."""
