@@ -165,7 +165,10 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         return self.scale_.backward(_apply(self._mixed, seen))
 
     def score(self, X, y=None) -> float:
-        """Return minus the mean squared error of the mixed reconstruction, on its own scale."""
+        """Return minus the mean squared error of the mixed reconstruction.
+
+        Its scale is that of pixels in [0, 1], or of standardised features.
+        """
         seen = self._seen(X)
         return -float((_apply(self._mixed, seen) - seen).square().mean())
 

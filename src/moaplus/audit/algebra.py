@@ -1,4 +1,4 @@
-"""Minimax weights, the bounds and the estimators: what holds for any P and e."""
+"""Minimax weights, bounds and estimators: claims for any P and e."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from moaplus.report.claims import FAILS, HOLDS, OPEN
 
 
 def any_weights(plan: Plan) -> list[Section]:
-    """The shapes of the minimax weights, and AᵀP = I."""
+    """Report the shapes of the minimax weights, and AᵀP = I."""
     rows = read_probe("weights")
     worst = rows.groupby("dtype")[["qr", "explicit_inverse"]].max()
     P = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.2, 0.8]])
@@ -72,7 +72,7 @@ entries of Γ⁻¹ off the diagonal can be positive, and s ≥ 0 helps no longer
 
 
 def any_bound(plan: Plan) -> list[Section]:
-    """The paper's bound and the Frobenius bound over random P and e."""
+    """Report the paper's bound and the Frobenius bound over random P and e."""
     rows, small = read_probe("random_batches"), read_probe("counterexamples")
     two, more = rows[rows["experts"] == 2], rows[rows["experts"] > 2]
     bad, good = (small[(small["experts"] == 2) & (small["sign"] == s)].iloc[0] for s in SIGNS)
@@ -152,7 +152,7 @@ def _bound_row(row: pd.Series) -> dict:
 
 
 def estimator_theory(plan: Plan) -> list[Section]:
-    """The simulation of the estimators of `concentrations.py`."""
+    """Report the simulation of the estimators of `concentrations.py`."""
     rows = read_simulation()
     least_squares = rows["estimator"].isin(["intercept", "slope"])
     tested = (
@@ -205,7 +205,7 @@ def _least_squares(rows: pd.DataFrame, tested: str, table: list[dict]) -> Sectio
 
 
 def _coverage(rows: pd.DataFrame) -> tuple[str, int | None]:
-    """Coverage by n in words, and from which n on all of it is 95 %, to Monte-Carlo error."""
+    """Format coverage by n; return also from which n on it is 95 %, to Monte-Carlo error."""
     close = ((rows["coverage"] - 0.95).abs() <= 3 * rows["coverage_se"]).groupby(rows["n"]).all()
     sizes = [n for n in close.index if close.loc[n:].all()]
     ends = rows.groupby("n")["coverage"].agg(["min", "max"])

@@ -1,4 +1,4 @@
-"""One audited claim, and what every section reads."""
+"""A section of the audit: one claim; and the tables that sections read."""
 
 from dataclasses import dataclass
 
@@ -53,12 +53,12 @@ def read_simulation() -> pd.DataFrame:
 
 
 def figure(name: str, caption: str) -> str:
-    """A figure in Markdown."""
+    """Format a figure as Markdown."""
     return f"![{caption}](figures/{name}.png)"
 
 
 def train_rows(plan: Plan) -> pd.DataFrame:
-    """Rows of runs.csv for the training images, with `images` to name what was trained on."""
+    """Read the rows of runs.csv for the training images; `images` names the selection."""
     runs = read_runs(RESULTS / "runs.csv")
     runs = runs[runs["split"] == "train"]
     return runs.assign(images=labels(runs, plan))

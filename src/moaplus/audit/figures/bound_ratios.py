@@ -1,4 +1,4 @@
-"""How far |s| is from the paper's bound on random batches."""
+"""The ratio of |s| to the paper's bound on random batches."""
 
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -9,15 +9,15 @@ from moaplus.report.drawing import ticks
 
 
 def draw(plan: Plan) -> Figure:
-    """Median and worst |s| over the paper's bound, by kind of P and e."""
+    """Draw the median and the worst |s| over the paper's bound, by kind of P and e."""
     rows = read_probe("random_batches")
+    rows = rows.rename(columns={"median_paper_ratio": "median", "worst_paper_ratio": "worst"})
     rows = rows.melt(
         ["experts", "concentrations", "errors"],
-        ["median_paper_ratio", "worst_paper_ratio"],
+        ["median", "worst"],
         "statistic",
         "|s| / paper's bound",
     )
-    rows["statistic"] = rows["statistic"].str.split("_").str[0]
     grid = sns.relplot(
         rows, x="experts", y="|s| / paper's bound", hue="concentrations", style="statistic",
         markers=True, col="errors", kind="line", height=3, aspect=1.3,

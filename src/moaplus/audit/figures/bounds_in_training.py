@@ -1,4 +1,4 @@
-"""How far |s| is from its bounds along training."""
+"""The ratio of |s| to its bounds along training."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -11,7 +11,7 @@ from moaplus.report.titles import METHODS
 
 
 def draw(plan: Plan) -> Figure:
-    """|s| over the paper's bound, and share of steps with s < 0, by epoch."""
+    """Draw |s| over the paper's bound, and share of steps with s < 0, by epoch."""
     frames = []
     for run in plan.default_runs.values():
         if run.objective.startswith("moa_plus") and run.experts in (2, 10):

@@ -8,7 +8,7 @@ from moaplus.report.drawing import draw_reconstructions, first_seeds
 
 
 def draw(plan: Plan) -> Figure:
-    """Reconstructions by each MoA+ objective with M = 2, first selection and seed."""
+    """Draw reconstructions by each MoA+ objective with M = 2, first selection and seed."""
     runs = [
         r
         for r in plan.default_runs.values()
