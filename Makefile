@@ -39,12 +39,12 @@ test: environment
 # What the two tools do of each other's work, and what breaks. These and the suites below write their
 # tables into docs; the tests run short forms.
 agreement faults growth: environment
-	python tests/programs/written.py $@
+	python benchmarks/written.py $@
 
 # The workflow on a SLURM of one node, which this makes of this machine: as root, on Debian.
 cluster: environment
 	$(PLUGIN)
-	python tests/programs/written.py cluster
+	python benchmarks/written.py cluster
 
 # The default run on the cluster that is there.
 slurm: environment
@@ -63,11 +63,11 @@ umap: environment
 peers: environment
 	$(EXTRA) -e '.[dev,peers]'
 	moaplus select mnist-all-n12665
-	python tests/programs/written.py peers
+	python benchmarks/written.py peers
 
 bench: environment
-	python tests/programs/written.py benchmark
-	python tests/programs/written.py view_benchmark
+	python benchmarks/written.py benchmark
+	python benchmarks/written.py view_benchmark
 
 environment: $(VENV)/.installed
 

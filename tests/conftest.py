@@ -1,6 +1,7 @@
 """Real MNIST, and workspaces in which the workflow can run or has run."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,37 @@ from moaplus.plan.datasets import raw_files
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import load
 
-settings.register_profile("any machine", deadline=None)  # no example is refused for its time
-settings.load_profile("any machine")
+# No example is refused for its time.
+settings.register_profile("short", deadline=None)
+settings.register_profile("all", deadline=None, max_examples=300)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="run the long tests too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: run by `make test-all`, which calls pytest --all")
+    settings.load_profile("all" if config.getoption("--all") else "short")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--all"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="long: pytest --all runs it"))
 
 
 @pytest.fixture(scope="session")
 def mnist() -> Path:
     """data/raw with verified MNIST in it."""
     return fetch_mnist()
+
+
+@pytest.fixture
+def done(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished workspace, times and Snakemake's records included."""
+    return shutil.copytree(finished, tmp_path / "workspace", symlinks=True)
 
 
 @pytest.fixture

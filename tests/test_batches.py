@@ -4,13 +4,13 @@ import dataclasses
 from collections import Counter
 
 import pytest
+from moaplus.runs.batch import train_all
 from workspace import RUNS, call
 
 from moaplus.mixture import fit
 from moaplus.plan.runs import MODELS
 from moaplus.plan.studies import BATCH, load
 from moaplus.runs import training
-from moaplus.runs.batch import train_all
 
 
 def test_every_run_is_in_one_batch_with_those_of_its_configuration(workspace):

@@ -1,9 +1,9 @@
 """What is done, whenever Snakemake starts, to files that are not what they should be."""
 
+from moaplus.provenance.distrust import distrust
 from workspace import change_params
 
 from moaplus.plan.studies import load
-from moaplus.provenance.distrust import distrust
 from moaplus.runs.training import train
 
 

@@ -1,5 +1,6 @@
-"""The short form of `make faults`: one or two of each kind, on the real DAG."""
+"""`make faults` on the real DAG: some of each kind, and with --all every one."""
 
+import dataclasses
 import subprocess
 from collections.abc import Iterator
 
@@ -8,8 +9,13 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory, mnist) -> faults.Lab:
-    return faults.make_lab(tmp_path_factory.mktemp("faults"))
+def lab(tmp_path_factory, finished) -> faults.Lab:
+    return faults.Lab(finished, tmp_path_factory.mktemp("faults"))
+
+
+def making(lab: faults.Lab, *targets: str) -> faults.Lab:
+    """The same, but what is made anew after a fault is no more than these files."""
+    return dataclasses.replace(lab, targets=targets)
 
 
 def survived(rows: Iterator[dict]) -> bool:
@@ -19,19 +25,17 @@ def survived(rows: Iterator[dict]) -> bool:
 
 
 def test_killed_trainings_go_on(lab):
-    assert survived(faults.killed_trainings(lab, times=3))
+    assert survived(faults.killed_trainings(lab, times=2))
 
 
 def test_an_ended_snakemake_ends_its_children_and_goes_on(lab):
-    assert survived(faults.ended_snakemakes(lab, ("SIGTERM",), times=1))
+    ended = making(lab, "models")
+    assert survived(faults.ended_snakemakes(ended, ("SIGTERM",), times=1))
 
 
-def test_half_a_file_is_made_anew(lab):
-    assert survived(faults.damaged_files(lab, ("table.md",)))
-
-
-def test_flipped_bits_are_seen(lab):
-    assert survived(faults.flipped_bits(lab, ("model",), times=1))
+def test_half_files_and_flipped_bits_are_seen_and_one_call_makes_them_anew(lab):
+    halves = ("table.md", "figure, SVG", "probe")
+    assert survived(faults.many_at_once(lab, halves, ("model", "reference clusters")))
 
 
 @pytest.mark.parametrize("fault", [faults.full_disks, faults.unwritable_folders])
@@ -39,16 +43,22 @@ def test_nothing_half_written_is_left_where_a_step_cannot_write(lab, fault):
     mount = ("unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt")
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("this machine lets no user mount")
-    assert survived(fault(lab, ("data",)))
+    assert survived(fault(making(lab, "data"), ("data",)))
 
 
 def test_two_at_once(lab):
-    assert survived(faults.two_at_once(lab, ("figure",)))
+    assert survived(faults.two_at_once(making(lab, faults.ONE_OF["figure"]), ("figure",)))
 
 
 def test_wrong_mirrors(lab):
-    assert survived(faults.bad_mirrors(lab, ("stalls", "half a file")))
+    assert survived(faults.bad_mirrors(making(lab, "data"), ("stalls", "half a file")))
 
 
 def test_a_failed_training_is_named_and_left_out(lab):
-    assert survived(faults.not_finite(lab))
+    assert survived(faults.not_finite(making(lab, "results/table.md"), ("moa_plus",)))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", faults.FAULTS)
+def test_every_one(lab, fault):
+    assert survived(fault(lab))

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
+from moaplus.runs.batch import train_all
+from moaplus.runs.evaluated import load_concentrations
 
 from moaplus import MoAPlus
 from moaplus.data.images import load_images
 from moaplus.mixture.networks import Flat, MixtureOfAutoencoders
 from moaplus.plan.choices import names
 from moaplus.provenance.origin import read_header
-from moaplus.runs.batch import train_all
-from moaplus.runs.evaluated import load_concentrations
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 

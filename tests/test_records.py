@@ -6,14 +6,14 @@ import shutil
 import pandas as pd
 import pytest
 import torch
+from moaplus.provenance.recorded import load_record
+from moaplus.report.recording import record_all, record_rows
+from moaplus.runs.batch import train_all
 from workspace import ROOT, call, change_params, planned_jobs
 
 from moaplus.plan.runs import MODELS
 from moaplus.plan.studies import BATCH, load
-from moaplus.provenance.recorded import load_record
-from moaplus.report.recording import record_all, record_rows
 from moaplus.runs import training
-from moaplus.runs.batch import train_all
 
 PLACE = "results/studies/smoke_scores"
 FILES = [f"{PLACE}/table.md", f"{PLACE}/environment.json"]

@@ -5,6 +5,8 @@ import re
 import numpy as np
 import pytest
 import torch
+from moaplus.provenance.failures import failure, without_failed
+from moaplus.report.rows import run_rows
 from workspace import RUNS
 
 from moaplus.cli import main
@@ -12,8 +14,6 @@ from moaplus.data.images import load_images, load_labels
 from moaplus.mixture import fit
 from moaplus.plan.runs import MODELS
 from moaplus.plan.studies import load
-from moaplus.provenance.failures import failure, without_failed
-from moaplus.report.rows import run_rows
 from moaplus.runs import training
 from moaplus.runs.evaluation import evaluate
 from moaplus.runs.model import build

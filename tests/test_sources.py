@@ -2,33 +2,69 @@
 
 import functools
 import inspect
-import json
+import itertools
+import os
 import re
-import shutil
-import sys
+import tempfile
+import time
+from dataclasses import dataclass
 from modulefinder import ModuleFinder
 from pathlib import Path
 
 import pytest
-from workspace import ROOT, call, change_params, planned_jobs
+from workspace import ROOT, call, change_params, look, planned_jobs
 
 from moaplus import cli
 from moaplus.plan.results import AUDIT_FIGURES
 
+JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)(?:Shell command: (.*)\n)?", re.M)
+SOURCES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "src/moaplus").rglob("*.py"))
 
-@pytest.fixture
-def done(finished, tmp_path) -> Path:
-    """A copy of the finished workspace, times and Snakemake's records included."""
-    return shutil.copytree(finished, tmp_path / "workspace", symlinks=True)
+
+@dataclass(frozen=True)
+class Job:
+    """A job of a dry run: its files, and the command of `cli.py` that it calls."""
+
+    rule: str
+    wildcards: str
+    inputs: frozenset[str]
+    outputs: tuple[str, ...]
+    command: str
+
+
+def planned(folder: Path, *options: str) -> set[Job]:
+    """The jobs that `snakemake -n` would start, except `all`."""
+    text = look(folder, "-n", "--printshellcmds", *options)
+    assert "This was a dry-run" in text or "Nothing to be done" in text, text
+    found = set()
+    for rule, body, shell in JOB.findall(text):
+        lines = dict(re.findall(r"^    (\w+): (.*)$", body, re.M))
+        inputs, outputs = (
+            re.sub(r" \(\w+\)", "", lines.get(kind, "")).split(", ")  # without flags
+            for kind in ("input", "output")
+        )
+        command = re.search(r"-m moaplus\.cli +(\w+)", shell)
+        if command:
+            wildcards = lines.get("wildcards", "")
+            found.add(Job(rule, wildcards, frozenset(inputs), tuple(outputs), command[1]))
+    return found
+
+
+@pytest.fixture(scope="module")
+def dag(finished) -> set[Job]:
+    return planned(finished, "--forceall")
 
 
 @functools.cache
-def reached(script: Path, step: str, modules: tuple[str, ...]) -> set[str]:
+def reached(command: str, modules: tuple[str, ...]) -> set[str]:
     """Sources that the bytecode of a command, and of modules that it loads by name, imports."""
-    text = inspect.getsource(getattr(cli, f"_{step}")).replace("argparse.Namespace", "object")
-    script.write_text(text + "".join(f"\nimport {module}" for module in modules))
+    text = "from __future__ import annotations\n" + inspect.getsource(getattr(cli, f"_{command}"))
+    text += "".join(f"\nimport {module}" for module in modules)
     finder = ModuleFinder([str(ROOT / "src")])
-    finder.run_script(str(script))
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
+        script.write(text)
+        script.flush()
+        finder.run_script(script.name)
     files = (Path(module.__file__) for module in finder.modules.values() if module.__file__)
     return {
         path.relative_to(ROOT).as_posix()
@@ -37,10 +73,10 @@ def reached(script: Path, step: str, modules: tuple[str, ...]) -> set[str]:
     }
 
 
-def by_name(rule: str, wildcards: str, outputs: list[str]) -> tuple[str, ...]:
+def by_name(job: Job) -> tuple[str, ...]:
     """The modules that a job loads by name."""
-    if rule == "train":
-        _, _, network, _, objective, *_ = outputs[0].split("/")
+    if job.command == "train":
+        _, _, network, _, objective, *_ = job.outputs[0].split("/")
         architecture = network.split("-")[0]
         return (
             f"moaplus.mixture.objectives.{objective}",
@@ -48,38 +84,75 @@ def by_name(rule: str, wildcards: str, outputs: list[str]) -> tuple[str, ...]:
             "moaplus.mixture.gates.small",
             "moaplus.mixture.schedules.one_cycle",
         )
-    if rule == "audit":
+    if job.command == "audit":
         return tuple(f"moaplus.audit.figures.{name}" for name in AUDIT_FIGURES)
     packages = {
         "figure": "moaplus.report.figures",
         "probe": "moaplus.audit.probes",
         "reference": "moaplus.runs.references",
     }
-    return (f"{packages[rule]}.{wildcards.rpartition('=')[2]}",) if rule in packages else ()
+    if job.command not in packages:
+        return ()
+    return (f"{packages[job.command]}.{job.wildcards.rpartition('=')[2]}",)
 
 
-def test_a_change_of_a_source_runs_just_the_steps_again_that_reach_it(done, tmp_path):
-    program = ROOT / "tests/programs/dry_runs.py"
-    dry_runs = json.loads(call(done, sys.executable, str(program), str(done)))
-    jobs = dry_runs["jobs"]
-    sources = {}
-    for job, files in jobs.items():
-        rule, _, wildcards = job.partition(" ")
-        rule = re.sub("^train_.*", "train", rule)
-        if rule != "fetch":  # what was fetched is verified, whatever fetched it
-            modules = by_name(rule, wildcards, files["output"])
-            sources[job] = reached(tmp_path / "command.py", rule, modules)
-    assert len(dry_runs["after"]) > 70
-    for source, planned in dry_runs["after"].items():
-        again, size = {job for job, files in sources.items() if source in files}, -1
-        while len(again) != size:
-            size = len(again)
-            made = {file for job in again for file in jobs[job]["output"]}
-            again |= {job for job, files in jobs.items() if made & set(files["input"])}
-        assert planned == sorted(again), source
-        trains = any(job.startswith("train") for job in planned)
+def reaching(source: str, dag: set[Job]) -> set[Job]:
+    """The jobs that a source reaches, and those that take what they make."""
+    # What was fetched is verified, whatever fetched it.
+    again = {
+        job for job in dag if job.rule != "fetch" and source in reached(job.command, by_name(job))
+    }
+    while True:
+        made = {file for job in again for file in job.outputs}
+        more = {job for job in dag if made & job.inputs} - again
+        if not more:
+            return again
+        again |= more
+
+
+def representative(dag: set[Job]) -> list[str]:
+    """Of each folder the source that most jobs reach, and the last one."""
+    folders = [list(sources) for _, sources in itertools.groupby(SOURCES, os.path.dirname)]
+    most = [max(sources, key=lambda source: len(reaching(source, dag))) for sources in folders]
+    return sorted({*most, *(sources[-1] for sources in folders)})
+
+
+def run_just_what_reaches_them(folder: Path, dag: set[Job], sources: list[str]) -> None:
+    """Change each source in turn; a dry run plans the jobs that it reaches, and no other."""
+    for source in sources:
+        path = folder / source
+        content, before = path.read_bytes(), path.stat()
+        path.write_bytes(content + b"# changed\n")
+        again = planned(folder)
+        path.write_bytes(content)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert names(again) == names(reaching(source, dag)), source
+        trains = any(job.command == "train" for job in again)
         assert not (trains and re.search("report|audit|theory/scores", source))
         assert trains or not re.search("mixture/(fit|flat|fused|history|layers|networks)", source)
+
+
+def names(jobs: set[Job]) -> list[str]:
+    return sorted(f"{job.rule} {job.wildcards}" for job in jobs)
+
+
+def test_a_change_of_a_source_runs_just_the_steps_again_that_reach_it(done, dag):
+    sources = representative(dag)
+    assert len({Path(source).parent for source in sources}) > 15
+    run_just_what_reaches_them(done, dag, sources)
+
+
+@pytest.mark.long
+def test_a_change_of_any_source_runs_just_the_steps_again_that_reach_it(done, dag):
+    assert len(SOURCES) > 70
+    run_just_what_reaches_them(done, dag, SOURCES)
+
+
+def test_the_time_of_a_source_runs_nothing_again(done):
+    tomorrow = time.time() + 86400
+    for path in (done / "src").rglob("*.py"):
+        os.utime(path, (tomorrow, tomorrow))
+    assert planned_jobs(done) == {}
 
 
 def test_a_changed_bootstrap_makes_every_interval_anew(done):
@@ -93,7 +166,7 @@ def test_a_changed_bootstrap_makes_every_interval_anew(done):
 def test_a_changed_objective_trains_its_runs_alone(done):
     with (done / "src/moaplus/mixture/objectives/moa.py").open("a") as file:
         file.write("# changed\n")
-    assert planned_jobs(done)["train"] == 2  # M 2, 3; those of moa_plus are left
+    assert planned_jobs(done)["train"] == 4  # M 2, 3 × seeds; those of moa_plus are left
 
 
 def add_file(folder: Path, place: str, template: str, name: str) -> None:
@@ -161,11 +234,11 @@ def test_an_addition_trains_nothing_again(done, add, steps):
     assert set(planned_jobs(done)) == steps
 
 
-@pytest.mark.parametrize("add", [add_dataset, add_score])
-def test_a_new_data_set_or_score_makes_the_report_anew_and_trains_nothing_again(done, add):
+@pytest.mark.parametrize(("add", "steps"), [(add_dataset, set()), (add_score, {"score"})])
+def test_a_new_data_set_or_score_makes_the_report_anew_and_trains_nothing_again(done, add, steps):
     add(done)
     planned = set(planned_jobs(done))
-    assert {"score", "table", "environment"} <= planned
+    assert steps | {"runs_table", "table", "environment"} <= planned
     assert not {"train", "select", "reference"} & planned
 
 
@@ -179,15 +252,12 @@ def test_what_was_added_can_be_used(done):
             vary={"architecture": ["cae", "segnet_again"]},
             experts=[2],
             seeds=[0],
+            references=["kmeans"],
         ),
     )
-    assert (
-        planned_jobs(done)["train"] == 6
-    )  # of one seed in place of two, so those that are there too
-    files = "results/table.md", "results/figures/nmi_again.png"
-    call(done, "snakemake", "--cores", "2", *files)
-    logs = [path.read_text(encoding="utf-8") for path in done.glob("logs/train/*_M2_*.log")]
-    assert sum("epoch 1/1" not in log for log in logs) == 2
+    assert planned_jobs(done)["train"] == 4  # moe_again, and each objective with segnet_again
+    call(done, "snakemake", "--cores", "2", "results/table.md", "results/figures/nmi_again.png")
+    assert planned_jobs(done)["train"] == 0
     table = (done / "results/table.md").read_text(encoding="utf-8")
     assert re.search(r"\| Again +\| segnet_again +\|", table)
     assert " again " in next(line for line in table.splitlines() if line.startswith("| M"))

@@ -26,7 +26,7 @@ def test_every_suite_that_make_writes_has_its_place():
     named = set(re.findall(r"written\.py (\w+)", recipes))
     named |= set(re.search(r"^(.*): environment\n.*written\.py \$@", recipes, re.M)[1].split())
     assert named == set(SUITES)
-    assert all((ROOT / f"tests/programs/{suite}.py").exists() for suite in SUITES)
+    assert all((ROOT / f"benchmarks/{suite}.py").exists() for suite in SUITES)
 
 
 @pytest.mark.parametrize("suite", SUITES)

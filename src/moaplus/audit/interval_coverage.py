@@ -5,7 +5,7 @@ import pandas as pd
 from moaplus.audit.section import Section, read_probe
 from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
-from moaplus.report.claims import FAILS, HOLDS, OPEN
+from moaplus.report.claims import FAILS, HOLDS, NEITHER, OPEN, Verdict
 from moaplus.report.quantities import QUANTITIES
 from moaplus.report.titles import METHODS
 
@@ -29,21 +29,24 @@ def interval_coverages(plan: Plan) -> list[Section]:
     least = probe.loc[probe.groupby("method", sort=False)[OURS].idxmin()]
     return [
         Section(
+            key="interval_coverage",
             claim="Our 95 % intervals hold the mean in at least "
             f"{MIN_COVERAGE:.0%} of cases (ours)",
             tested="Samples of 5, 10 and 20 are drawn from many seeds of digits 0 and 1 (study "
             "`seeds`), and the intervals that hold the mean of all of them are counted.",
-            outcome=f"Of {probe['pool'].max()} seeds. Least coverage: "
-            + _format_least(least)
-            + ". A "
-            "score that is the same for most seeds and far off for a few has a mean that no "
-            "interval of few seeds can find."
+            outcome=f"Of {probe['pool'].max()} seeds. Least coverage: {_format_least(least)}. A score "
+            "that is the same for most seeds and far off for a few has a mean that no interval of "
+            "few seeds can find."
             if len(probe)
             else "The study `seeds` has not been run under these settings.",
-            verdict="; ".join(
-                f"{METHODS[row['method']]}: {_verdict(row)}" for _, row in least.iterrows()
+            verdict=Verdict(
+                NEITHER,
+                "; ".join(
+                    f"{METHODS[row['method']]}: {_verdict(row)}" for _, row in least.iterrows()
+                ),
             )
-            or OPEN,
+            if len(probe)
+            else Verdict(OPEN),
             files="[interval_coverage.csv](probes/interval_coverage.csv)",
             body=[markdown(table)] if table else [],
         )

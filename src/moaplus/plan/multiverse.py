@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moaplus.plan.choices import PAPER_MODELS
-from moaplus.plan.runs import SCRATCH, Run
+from moaplus.plan.runs import Run
 from moaplus.plan.settings import make_run, selections, settings
 from moaplus.storage.files import UserError
 
@@ -94,5 +94,5 @@ def _protocol(params: dict, number: int, options: dict[str, int]) -> Protocol:
     (images,) = selections(chosen.pop(IMAGES), params["dataset"], params)
     how = settings(params, chosen)
     experts = params["multiverse"]["experts"]
-    runs = (make_run(params, images, how, experts, name, number, SCRATCH) for name in PAPER_MODELS)
+    runs = (make_run(params, images, how, experts, name, number, False) for name in PAPER_MODELS)
     return Protocol(number, options, tuple(runs))

@@ -6,9 +6,8 @@ from functools import cached_property
 from pathlib import Path
 
 from moaplus.plan.choices import names, names_with
-from moaplus.plan.records import Record, records_of
 from moaplus.plan.references import Reference
-from moaplus.plan.runs import BENCHMARKS, MODELS, SCRATCH, Run
+from moaplus.plan.runs import BENCHMARKS, Run
 from moaplus.plan.studies import Plan, Study, references_of
 from moaplus.storage.files import one_of
 
@@ -39,8 +38,6 @@ class Report:
 
     folder: Path
     studies: tuple[Study, ...]
-    failed: dict[str, str]
-    batches: dict[str, tuple[Run, ...]]
 
     @property
     def runs_table(self) -> Path:
@@ -73,41 +70,14 @@ class Report:
         return list({run.folder: run for study in self.studies for run in study.runs}.values())
 
     @property
-    def kept_runs(self) -> list[Run]:
-        """Its runs whose models are kept."""
-        return [run for run in self.runs if run.home == MODELS]
-
-    @property
-    def records(self) -> list[Record]:
-        """The records of the others."""
-        return records_of(run for run in self.runs if run.home == SCRATCH)
-
-    @property
     def references(self) -> list[Reference]:
         """The reference clusterings beside its runs."""
         return references_of(self.studies)
 
     @property
-    def scored(self) -> list[Path]:
-        """The files from which runs.csv is made."""
-        paths = [
-            path
-            for run in self.kept_runs
-            for path in (run.model, run.history, run.concentrations, run.selection.labels_path)
-        ]
-        paths += [record.path for record in self.records]
-        paths += [path for r in self.references for path in (r.path, r.selection.labels_path)]
-        return list(dict.fromkeys(paths))
-
-    @property
     def benchmarks(self) -> list[Path]:
-        """Snakemake's records of time and memory of the jobs that train its runs."""
-        folders = {run.folder for run in self.runs}
-        return [
-            BENCHMARKS / f"train/{name}.tsv"
-            for name, batch in self.batches.items()
-            if folders & {run.folder for run in batch}
-        ]
+        """Snakemake's measurements of time and memory of its trainings."""
+        return [BENCHMARKS / "train" / f"{run.folder}.tsv" for run in self.runs]
 
     @property
     def results(self) -> list[Path]:
@@ -130,13 +100,13 @@ def report_of(plan: Plan, folder: str | Path) -> Report:
     folder = Path(folder)
     if folder == MULTIVERSE:
         runs = tuple(run for protocol in plan.protocols for run in protocol.runs)
-        return Report(folder, (Study("multiverse", runs, ()),), plan.failed, plan.batches)
+        return Report(folder, (Study("multiverse", runs, ()),))
     studies = plan.default
     if folder != RESULTS:
         allowed = {(STUDIES / name).as_posix(): name for name in plan.studies}
         one_of("folder of results", folder.as_posix(), [RESULTS.as_posix(), *allowed])
         studies = (allowed[folder.as_posix()],)
-    return Report(folder, tuple(plan.studies[name] for name in studies), plan.failed, plan.batches)
+    return Report(folder, tuple(plan.studies[name] for name in studies))
 
 
 def figure_files(figures: Iterable[str], folder: Path = FIGURES) -> list[Path]:

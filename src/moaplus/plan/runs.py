@@ -6,7 +6,7 @@ A run is one training. Its folder reads like its description, for example
 
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 N_CLASSES = 10
 SPLITS = ("train", "test")
@@ -14,8 +14,9 @@ PARAMS = Path("params.yaml")
 SELECTED = Path("data/selected")
 MODELS = Path("models")
 SCRATCH = Path("scratch")  # of runs whose models are not kept
-APART = ("changes", "home")  # of a run, on which its model does not depend
-BENCHMARKS = Path("benchmarks")  # Snakemake's records of time and memory, not versioned
+RECORDS = Path("results/records")
+APART = ("changes", "keep")  # of a run, on which its model does not depend
+BENCHMARKS = Path("logs/benchmarks")  # Snakemake's records of time and memory, not versioned
 
 
 @dataclass(frozen=True)
@@ -82,28 +83,35 @@ class Run:
     seed: int
     training: Training
     changes: tuple[str, ...] = ()  # what its study sets otherwise than params.yaml's top level
-    home: Path = MODELS  # where its folder is: `SCRATCH` for one that is kept as a record alone
+    keep: bool = True  # whether its model is kept, or its record alone
 
     @cached_property
-    def configuration(self) -> Path:
-        """The folder that holds this run and its siblings of other seeds."""
-        return self.home / self.place / self.objective
-
-    @property
-    def place(self) -> Path:
-        """What its folder says of images, network, training and M: `mnist-0+1/cae-latent=8/M2`."""
+    def protocol(self) -> PurePath:
+        """Return all but objective and seed: `mnist-0+1/cae-latent=8/M2`."""
         network = "-".join([self.network.architecture, *self.changes])
-        return Path(self.selection.name) / network / f"M{self.experts}"
+        return PurePath(self.selection.name) / network / f"M{self.experts}"
 
-    @property
-    def variant(self) -> str:
-        """What its study sets otherwise, in words: `epochs=2, latent=8`, or nothing."""
-        return ", ".join(self.changes)
+    @cached_property
+    def configuration(self) -> PurePath:
+        """Return all but the seed: `mnist-0+1/cae-latent=8/M2/moa_plus`."""
+        return self.protocol / self.objective
 
     @cached_property
     def folder(self) -> Path:
-        """The run's folder: `model.safetensors`, `history.csv`, `concentrations.npz`, …."""
-        return self.configuration / f"seed{self.seed}"
+        """Return the run's folder: `model.safetensors`, `history.csv`, `concentrations.npz`, …."""
+        return (MODELS if self.keep else SCRATCH) / self.configuration / f"seed{self.seed}"
+
+    @property
+    def record(self) -> Path:
+        """Return where its record is: beside a model that is kept, or in git."""
+        if self.keep:
+            return self.folder / "record.json"
+        return RECORDS / self.configuration / f"seed{self.seed}.json"
+
+    @property
+    def shared_record(self) -> Path:
+        """Return the record in git that may hold all objectives of its protocol and seed."""
+        return RECORDS / self.protocol / f"seed{self.seed}.json"
 
     @property
     def model(self) -> Path:
@@ -125,11 +133,6 @@ class Run:
     def checkpoint(self) -> Path:
         """Where an interrupted training goes on; there only until the run is complete."""
         return self.folder / "checkpoint.safetensors"
-
-    @property
-    def failure(self) -> Path:
-        """Why the training failed, if it did; there only until it is tried again."""
-        return self.folder / "failed.json"
 
     @property
     def files(self) -> tuple[Path, Path, Path, Path]:

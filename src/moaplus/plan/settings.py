@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass, fields
 from itertools import combinations, product
-from pathlib import Path
 from typing import get_args, get_type_hints
 
 from moaplus.plan.choices import views
@@ -68,7 +67,7 @@ def make_run(
     experts: int,
     objective: str,
     seed: int,
-    home: Path,
+    keep: bool,
 ) -> Run:
     """A run, with the constants that its objective has in params.yaml."""
     constants = params["objectives"].get(objective, {})
@@ -81,7 +80,7 @@ def make_run(
         int(seed),
         how.training,
         how.changes,
-        home,
+        keep,
     )
 
 

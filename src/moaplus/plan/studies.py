@@ -1,21 +1,17 @@
 """From params.yaml to studies: which runs there are, and which of them are made by default."""
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
 
 from moaplus.plan.multiverse import Protocol, check_multiverse, draw
 from moaplus.plan.params import PARAMS, read_params
-from moaplus.plan.records import Record, records_of
 from moaplus.plan.references import USUAL_REFERENCES, Reference
-from moaplus.plan.runs import MODELS, SCRATCH, Run, Selection
+from moaplus.plan.runs import Run, Selection
 from moaplus.plan.settings import Settings, grid, make_run, selections, settings
 from moaplus.storage.files import UserError, one_of
-
-BATCH = 10  # runs, enough that the start of a process does not matter
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,6 @@ class Plan:
     settings: Settings  # of the top level
     params: dict  # as read, from which the multiverse is drawn when it is asked for
     checkpoint_every: int  # epochs
-    failed: dict[str, str] = field(default_factory=dict)  # left out: folder -> why it failed
 
     @cached_property
     def default_runs(self) -> dict[str, Run]:
@@ -72,55 +67,6 @@ class Plan:
         return draw(self.params) if "multiverse" in self.params else ()
 
     @cached_property
-    def batches(self) -> dict[str, tuple[Run, ...]]:
-        """Runs that one process trains, at most `BATCH` of a configuration, by the batch's name.
-
-        Every run whose model is kept is in one batch. Those of the default studies stand apart from
-        those that only a study to be named has, as they are wanted apart.
-        """
-        wanted = [self.default_runs.values(), *(study.runs for study in self.studies.values())]
-        groups: dict[tuple[int, Path], dict[str, Run]] = {}
-        placed: set[str] = set()
-        for number, runs in enumerate(wanted):
-            for folder, run in ((str(run.folder), run) for run in runs):
-                if run.home == MODELS and folder not in placed:
-                    placed.add(folder)
-                    groups.setdefault((number, run.configuration), {})[folder] = run
-        batches = {}
-        for (_, configuration), group in groups.items():
-            runs = sorted(group.values(), key=lambda run: run.seed)
-            name = _identifier(configuration.relative_to(MODELS))
-            for batch in _parts(runs, BATCH):
-                batches[f"{name}_seed{batch[0].seed}"] = batch
-        return batches
-
-    @cached_property
-    def records(self) -> dict[str, Record]:
-        """What is kept of runs whose models are not, by the record's path."""
-        scratch = [run for run in self.all_runs.values() if run.home == SCRATCH]
-        return {record.path.as_posix(): record for record in records_of(scratch)}
-
-    @cached_property
-    def record_batches(self) -> dict[str, tuple[Record, ...]]:
-        """Records that one process makes: of one protocol, at most `BATCH` runs together.
-
-        All records of a batch are wanted by the same studies, so that none is made too early.
-        """
-        wanting: dict[Path, list[str]] = {}
-        for name, study in self.studies.items():
-            for record in records_of(run for run in study.runs if run.home == SCRATCH):
-                wanting.setdefault(record.path, []).append(name)
-        groups: dict[tuple[Path, tuple[str, ...]], list[Record]] = {}
-        for record in self.records.values():
-            key = record.runs[0].place, tuple(wanting.get(record.path, ()))
-            groups.setdefault(key, []).append(record)
-        return {
-            f"{_identifier(place)}_seed{batch[0].runs[0].seed}": batch
-            for (place, _), records in groups.items()
-            for batch in _parts(records, max(1, BATCH // len(records[0].runs)))
-        }
-
-    @cached_property
     def selections(self) -> dict[str, Selection]:
         """The selections of every study, by name."""
         return {run.selection.name: run.selection for run in self.all_runs.values()}
@@ -135,6 +81,15 @@ class Plan:
         """How a default run was trained, as far as default runs differ: architecture, changes."""
         several = len({other.network.architecture for other in self.default_runs.values()}) > 1
         return [*([run.network.architecture] if several else []), *run.changes]
+
+    def without(self, folders: Collection[str]) -> "Plan":
+        """Return the plan without some runs, named by their folders."""
+
+        def left(study: Study) -> Study:
+            runs = tuple(run for run in study.runs if str(run.folder) not in folders)
+            return replace(study, runs=runs)
+
+        return replace(self, studies={name: left(study) for name, study in self.studies.items()})
 
     @property
     def probed_runs(self) -> list[Run]:
@@ -159,19 +114,23 @@ class Plan:
                 f"{folder}: no study in {PARAMS} has this run; `moaplus runs` lists them"
             ) from None
 
-    def record(self, path: str) -> Record:
-        """Return the record at `path`.
+    def recorded_run(self, path: str | Path) -> Run:
+        """Return the run whose record is at `path`.
 
         Raises:
             UserError: if no study and no protocol has it.
         """
         try:
-            return self.records[Path(path).as_posix()]
+            return self._recorded[Path(path).as_posix()]
         except KeyError:
             raise UserError(
-                f"{path}: no study or protocol in {PARAMS} has this record; one is named by the "
-                "folder of its runs: results/records/SELECTION/NETWORK/M2/seed0.json"
+                f"{path}: no study or protocol in {PARAMS} has this record; one is named by its "
+                "run: results/records/SELECTION/NETWORK/M2/moa_plus/seed0.json"
             ) from None
+
+    @cached_property
+    def _recorded(self) -> dict[str, Run]:
+        return {run.record.as_posix(): run for run in self.all_runs.values()}
 
 
 def references_of(studies: Iterable[Study]) -> list[Reference]:
@@ -197,7 +156,7 @@ def load(path: Path = PARAMS) -> Plan:
             one_of("study", name, studies)
         except UserError as error:
             raise UserError(f"{path}: default: {error}") from None
-        if studies[name].runs[0].home == SCRATCH:
+        if not studies[name].runs[0].keep:
             raise UserError(
                 f"{path}: default: {name} keeps scores alone; allowed: studies that keep models"
             )
@@ -213,9 +172,9 @@ def load(path: Path = PARAMS) -> Plan:
 def _study(name: str, params: dict, path: Path) -> Study:
     study = params["studies"][name]
     dataset = study.get("dataset", params["dataset"])
-    home = SCRATCH if study.get("keep") == "scores" else MODELS
+    keep = study.get("keep") != "scores"
     runs = [
-        make_run(params, images, each, experts, objective, seed, home)
+        make_run(params, images, each, experts, objective, seed, keep)
         for wanted in study["selections"]
         for images in selections(wanted, dataset, params)
         for way in (study, *study.get("also", []))
@@ -244,12 +203,3 @@ def _seeds(wanted: list | dict) -> list[int]:
     if isinstance(wanted, dict):
         return [int(wanted["first"]) + number for number in range(int(wanted["count"]))]
     return list(map(int, wanted))
-
-
-def _identifier(place: Path) -> str:
-    return re.sub(r"\W", "_", place.as_posix())
-
-
-def _parts(items: list, length: int) -> list[tuple]:
-    """The items in order, in parts of at most some length."""
-    return [tuple(items[first : first + length]) for first in range(0, len(items), length)]

@@ -29,3 +29,14 @@ def load_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
     if missing := set(names) - set(arrays):
         raise quarantine(path, f"it has no {', '.join(sorted(missing))}")
     return arrays
+
+
+def check_arrays(path: Path) -> str:
+    """Return why an npz is damaged; an empty text if it is whole."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            for name in archive.files:
+                archive[name]
+    except Exception as error:  # zipfile, zlib and numpy each raise their own
+        return " ".join(str(error).split()) or type(error).__name__
+    return ""

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from moaplus.plan.studies import Plan
-from moaplus.runs.evaluated import load_concentrations
+from moaplus.runs.folder import load_concentrations
 from moaplus.theory.bounds import paper_bound
 from moaplus.theory.concentrations import gram
 

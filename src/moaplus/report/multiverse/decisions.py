@@ -16,7 +16,7 @@ OUTCOMES = {
 
 
 def measured(found: pd.DataFrame) -> pd.DataFrame:
-    """The outcomes that are explained, for each protocol whose trainings stayed finite."""
+    """Return the outcomes that are explained, for each protocol in which no training diverged."""
     return pd.DataFrame(
         {
             "difference": found["nmi_moa_plus"] - found["nmi_moa"],
@@ -29,7 +29,7 @@ def measured(found: pd.DataFrame) -> pd.DataFrame:
 def surrogates(
     protocols: tuple[Protocol, ...], params: dict, found: pd.DataFrame
 ) -> dict[str, Surrogate]:
-    """A Gaussian process for each outcome."""
+    """Fit a Gaussian process to each outcome."""
     counts = {name: len(options) for name, options in params["decisions"].items()}
     values = measured(found)
     options = pd.DataFrame({protocol.number: protocol.options for protocol in protocols}).T
@@ -38,8 +38,8 @@ def surrogates(
     return {name: Surrogate(options, counts, ordered, values[name].to_numpy()) for name in OUTCOMES}
 
 
-def words(params: dict, decision: str, option: int) -> str:
-    """An option as params.yaml has it, in a word or two."""
+def format_option(params: dict, decision: str, option: int) -> str:
+    """Return an option as params.yaml has it, in a word or two."""
     value = params["decisions"][decision][option]
     if isinstance(value, dict):
         classes = value["classes"]
@@ -49,7 +49,7 @@ def words(params: dict, decision: str, option: int) -> str:
 
 
 def sensitivities_table(fitted: dict[str, Surrogate]) -> list[dict]:
-    """First-order Sobol' indices: a row for each decision, the surrogates' accuracy last."""
+    """Return first-order Sobol' indices: a row for each decision, the surrogates' accuracy last."""
     indices = {name: surrogate.sensitivities() for name, surrogate in fitted.items()}
     table = [
         {"decision": decision}
@@ -61,14 +61,14 @@ def sensitivities_table(fitted: dict[str, Surrogate]) -> list[dict]:
 
 
 def effects_table(fitted: dict[str, Surrogate], params: dict) -> list[dict]:
-    """Main effects: a row for each option of each decision."""
+    """Return main effects: a row for each option of each decision."""
     columns = {
         (name, decision): surrogate.effects(decision)["mean"]
         for name, surrogate in fitted.items()
         for decision in surrogate.counts
     }
     return [
-        {"decision": decision, "option": words(params, decision, option)}
+        {"decision": decision, "option": format_option(params, decision, option)}
         | {OUTCOMES[name]: f"{columns[name, decision][option]:z.2f}" for name in fitted}
         for decision, count in next(iter(fitted.values())).counts.items()
         for option in range(count)

@@ -10,16 +10,15 @@ from moaplus.report.multiverse import curves
 from moaplus.report.multiverse.decisions import (
     OUTCOMES,
     effects_table,
+    format_option,
     measured,
     sensitivities_table,
     surrogates,
-    words,
 )
 from moaplus.report.multiverse.nearest import fresh_seeds, nearest_table
 from moaplus.report.multiverse.readings import USUAL, outcomes
 from moaplus.report.multiverse.shares import all_at_once, claims_by_reading, shares_table
-from moaplus.report.recording import recorded_studies
-from moaplus.report.rows import read_runs
+from moaplus.report.runs_table import read_runs, recorded_studies
 from moaplus.storage.files import save_text
 
 INTRODUCTION = """\
@@ -82,12 +81,12 @@ def write_multiverse(plan: Plan, report: Report) -> None:
 
 
 def _diverged(protocols, found) -> list[str]:
-    """The protocols in which a training left the finite numbers."""
+    """Name the protocols in which a training diverged."""
     lost = found.index[found.isna().any(axis=1)]
     if lost.empty:
         return []
-    places = (f"`{p.runs[0].place.as_posix()}`" for p in protocols if p.number in lost)
-    return ["In these a training left the finite numbers, and nothing holds: " + ", ".join(places)]
+    names = (f"`{p.runs[0].protocol.as_posix()}`" for p in protocols if p.number in lost)
+    return ["In these a training diverged, and nothing holds: " + ", ".join(names)]
 
 
 def _why(plan: Plan) -> str:
@@ -100,12 +99,12 @@ def _why(plan: Plan) -> str:
 
 
 def _dependence(surrogate, params: dict) -> list[dict]:
-    """Partial dependence on two decisions: a row for each option of the first."""
+    """Return partial dependence on two decisions: a row for each option of the first."""
     effects = surrogate.effects("epochs", "latent").set_index(["epochs", "latent"])["mean"]
     return [
-        {"epochs": words(params, "epochs", epochs)}
+        {"epochs": format_option(params, "epochs", epochs)}
         | {
-            f"code of {words(params, 'latent', latent)}": f"{effects[epochs, latent]:z.2f}"
+            f"code of {format_option(params, 'latent', latent)}": f"{effects[epochs, latent]:z.2f}"
             for latent in range(surrogate.counts["latent"])
         }
         for epochs in range(surrogate.counts["epochs"])

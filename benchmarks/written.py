@@ -1,6 +1,6 @@
 """Runs a suite of this folder, and writes what it prints into the page of docs that has its marks.
 
-    python tests/programs/written.py faults
+    python benchmarks/written.py faults
 
 The marks are <!-- faults --> and <!-- end of faults -->. Between them come the commit, the machine
 and the suite's tables. A suite that fails leaves the page as it was.

@@ -1,6 +1,6 @@
 """How far results of the same runs differ between two machines.
 
-    python tests/programs/machines.py OTHER/results/runs.csv
+    python benchmarks/machines.py OTHER/results/runs.csv
 
 prints, for each objective, the differences of `results/runs.csv` from another one on the training
 images.

@@ -1,5 +1,7 @@
 """A folder in which the whole workflow can run with the study `smoke`, and calls inside it."""
 
+import functools
+import json
 import os
 import re
 import shutil
@@ -14,7 +16,7 @@ from ruamel.yaml import YAML
 from moaplus.data.fetch import fetch
 from moaplus.plan.datasets import DATASETS, raw_files
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 RUNS = "models/mnist-0+1-n400/cae-epochs=1"  # of the study `smoke`
 
 
@@ -98,15 +100,34 @@ def call(folder: Path, *command: str, ok: bool = True) -> str:
     return done.stdout
 
 
-def jobs(output: str) -> Counter[str]:
-    """The jobs of each rule that Snakemake says it starts, except rules of inputs alone.
+def look(folder: Path, *options: str, ok: bool = True) -> str:
+    """Return what a Snakemake that only looks prints, such as `snakemake -n`.
 
-    All that train are one rule here, `train`, and all that make records: `record`.
+    The same as `call(folder, "snakemake", *options)` without the seconds in which Snakemake starts.
     """
+    server = _dry_runs()
+    print(json.dumps((str(folder), options)), file=server.stdin, flush=True)
+    status, output = json.loads(server.stdout.readline())
+    assert (status == 0) == ok, output
+    return output
+
+
+@functools.cache
+def _dry_runs() -> subprocess.Popen:
+    """Start `dry_runs.py`, which ends with this process."""
+    program = Path(__file__).with_name("dry_runs.py")
+    return subprocess.Popen(
+        [sys.executable, str(program)],
+        env=environment(), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def jobs(output: str) -> Counter[str]:
+    """Count the jobs of each rule that Snakemake says it starts, except rules of inputs alone."""
     names = re.findall(r"^(?:> )?(?:local)?rule (?!(?:all|data|models):)(\w+).*:$", output, re.M)
     return Counter(re.sub("^(train|record)_.*", r"\1", name) for name in names)
 
 
 def planned_jobs(folder: Path, *options: str) -> Counter[str]:
-    """The jobs of each rule that `snakemake -n` would start."""
-    return jobs(call(folder, "snakemake", "-n", *options))
+    """Count the jobs of each rule that `snakemake -n` would start."""
+    return jobs(look(folder, "-n", *options))

@@ -41,7 +41,7 @@ TRAINED = RUNS.replace("epochs=1", f"epochs={EPOCHS}")
 
 # Where srun looks for it: the plugin takes SLURM_CONF out of a job's environment.
 CONFIGURATION = Path("/etc/slurm/slurm.conf")
-OURS = "# Written by tests/programs/cluster.py, which deletes it at its end.\n"
+OURS = "# Written by benchmarks/cluster.py, which deletes it at its end.\n"
 SETTINGS = """\
 ClusterName=toy
 SlurmctldHost={host}(127.0.0.1)
