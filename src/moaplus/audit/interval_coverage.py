@@ -34,9 +34,9 @@ def interval_coverages(plan: Plan) -> list[Section]:
             f"{MIN_COVERAGE:.0%} of cases (ours)",
             tested="Samples of 5, 10 and 20 are drawn from many seeds of digits 0 and 1 (study "
             "`seeds`), and the intervals that hold the mean of all of them are counted.",
-            outcome=f"Of {probe['pool'].max()} seeds. Least coverage: {_format_least(least)}. A score "
-            "that is the same for most seeds and far off for a few has a mean that no interval of "
-            "few seeds can find."
+            outcome=f"Of {probe['pool'].max()} seeds. Least coverage: {_format_least(least)}. A "
+            "score that is the same for most seeds and far off for a few has a mean that no "
+            "interval of few seeds can find."
             if len(probe)
             else "The study `seeds` has not been run under these settings.",
             verdict=Verdict(
