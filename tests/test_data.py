@@ -84,7 +84,9 @@ def test_a_mirror_is_used_and_named(mnist, server, no_npm, capsys, monkeypatch):
         resources.append((f"{path.name}.gz", fetch.md5_of(write(packed))))
     monkeypatch.setattr(published, "resources", resources)
     get()
-    assert capsys.readouterr().err.count("http://127.0.0.1") == 4
+    printed = capsys.readouterr().err
+    assert printed.count("http://127.0.0.1") == 4
+    assert "\r" not in printed  # of a progress bar
     assert select.read_idx(LABELS, 1).tolist()[:3] == [5, 0, 4]
 
 

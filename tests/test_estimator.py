@@ -1,19 +1,21 @@
 """MoA+ as a clusterer of scikit-learn."""
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_blobs
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import moaplus
-from moaplus.estimator import EPOCHS, STEPS, MoAPlus
+from moaplus.estimator import MIN_EPOCHS, MIN_STEPS, MoAPlus
 from moaplus.storage.files import UserError
 
 
@@ -101,6 +103,23 @@ def test_a_file_that_is_no_model_is_refused_in_a_line(fitted, tmp_path):
         MoAPlus.load(tmp_path / "other.safetensors")
 
 
+def test_what_is_not_fitted_says_so(digits, tmp_path):
+    fresh, failed = MoAPlus(2), MoAPlus(2, epochs=1)
+    with pytest.raises(ValueError, match="Found array with 1 sample"):
+        failed.fit(digits[:1])
+    with pytest.raises(ValueError, match="nothing to cluster"):
+        failed.fit(0 * digits)
+    for model in (fresh, failed):
+        for call in (
+            lambda model=model: model.save(tmp_path / "model.safetensors"),
+            lambda model=model: model.predict(digits),
+            lambda model=model: model.reconstruct(digits),
+        ):
+            with pytest.raises(NotFittedError):
+                call()
+    assert not list(tmp_path.iterdir())
+
+
 def test_it_works_in_a_pipeline_and_as_a_clone(digits, fitted):
     X, _ = make_blobs(60, random_state=0)
     pipeline = make_pipeline(StandardScaler(), MoAPlus(3, epochs=3, random_state=0))
@@ -123,14 +142,14 @@ def test_the_published_objectives_with_the_published_gate(digits, objective):
     assert model.transform(digits).shape == (300, len(model.get_feature_names_out()))
 
 
-@pytest.mark.parametrize(("n", "batch_size", "epochs"), [(300, 256, 600), (300, 3, EPOCHS)])
+@pytest.mark.parametrize(("n", "batch_size", "epochs"), [(300, 256, 600), (300, 3, MIN_EPOCHS)])
 def test_by_default_it_takes_enough_steps(digits, n, batch_size, epochs, monkeypatch):
     asked = {}
     monkeypatch.setattr("moaplus.estimator.fit", lambda *_, **settings: asked.update(settings))
     model = MoAPlus(2, batch_size=batch_size)
     model.fit(digits)
     assert asked["epochs"] == epochs
-    assert epochs * -(-n // batch_size) >= STEPS
+    assert epochs * -(-n // batch_size) >= MIN_STEPS
 
 
 @pytest.mark.parametrize(
@@ -170,6 +189,8 @@ def test_a_single_cluster_is_warned_of(digits):
         assert (MoAPlus(1, epochs=1).fit_predict(digits) == 0).all()
 
 
-def test_verbose_shows_progress(digits, capsys):
-    MoAPlus(2, epochs=2, verbose=1).fit(digits)
-    assert "objective=" in capsys.readouterr().err
+def test_verbose_shows_progress_on_a_terminal_alone(digits, capsys, monkeypatch):
+    for on_a_terminal in (True, False):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda answer=on_a_terminal: answer)
+        MoAPlus(2, epochs=2, verbose=1).fit(digits)
+        assert ("objective=" in capsys.readouterr().err) == on_a_terminal

@@ -29,8 +29,8 @@ def here(tmp_path, monkeypatch):
 @pytest.fixture
 def fast(monkeypatch):
     """20 epochs of training are enough for 300 small images."""
-    monkeypatch.setattr(estimator, "EPOCHS", 20)
-    monkeypatch.setattr(estimator, "STEPS", 1)
+    monkeypatch.setattr(estimator, "MIN_EPOCHS", 20)
+    monkeypatch.setattr(estimator, "MIN_STEPS", 1)
 
 
 def pictures(images: np.ndarray, tmp_path, ending: str = "png"):

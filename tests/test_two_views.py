@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from moaplus.audit import two_view_theory
 from moaplus.audit.probes import two_views
+from moaplus.report.claims import FAILS, HOLDS, Verdict
 from moaplus.theory.bounds import determinant_bound, frobenius_bound
 from moaplus.theory.concentrations import two_view_gram
 
@@ -67,16 +68,16 @@ def test_the_sections_follow_from_their_probes(monkeypatch):
     rows = two_views.measure(None)
     batches = rows.assign(draws=10, determinant_violations=0, median_determinant_ratio=0.5)
 
-    def verdicts(**changed: object) -> list[str]:
+    def verdicts(**changed: object) -> list[Verdict]:
         frames = {"two_views": rows.assign(**changed), "random_batches": batches}
         monkeypatch.setattr(two_view_theory, "read_probe", frames.get)
         return [section.verdict for section in two_view_theory.two_views(None)]
 
-    optimum = "holds where Γ' is positive definite, not otherwise"
-    assert verdicts() == ["holds", "holds", "holds", optimum]
-    assert verdicts(broken=1)[0] == "does not hold"
-    assert verdicts(two_views=5.0)[1] == "does not hold"
-    assert verdicts(gradient_error=0.1)[2] == "does not hold"
-    assert verdicts(least=-0.1)[3] == "does not hold"
+    optimum = Verdict(HOLDS, "where Γ' is positive definite, not otherwise")
+    assert verdicts() == [Verdict(HOLDS), Verdict(HOLDS), Verdict(HOLDS), optimum]
+    assert verdicts(broken=1)[0] == Verdict(FAILS)
+    assert verdicts(two_views=5.0)[1] == Verdict(FAILS)
+    assert verdicts(gradient_error=0.1)[2] == Verdict(FAILS)
+    assert verdicts(least=-0.1)[3] == Verdict(FAILS)
     assert (rows["one_view"] > 20).all()  # which the check of two views would notice
     assert (rows["mean_one_view"] > 3 * rows["mean_instrument"])[rows["noise"] == 10].all()

@@ -1,4 +1,4 @@
-"""MoA+ as a clusterer of scikit-learn: the pipeline's mixture and loop behind `fit`."""
+"""MoA+ as a clusterer with scikit-learn's interface."""
 
 import importlib
 import math
@@ -32,7 +32,7 @@ from moaplus.storage.tensors import load_tensors, save_tensors
 
 CHANNELS = (8, 16)  # of the experts' convolutions
 RIDGE = 1e-3  # smallest eigenvalue that Γ/n may have where it is inverted
-EPOCHS, STEPS = 25, 1200  # "auto": so many epochs, or as many as give so many steps
+MIN_EPOCHS, MIN_STEPS = 25, 1200  # of `epochs="auto"`
 CHUNK = 500  # images at a time when nothing is trained
 
 
@@ -45,7 +45,7 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
 
     Args:
         n_clusters: M, the number of experts.
-        objective: what is minimised; any of `moaplus.mixture.objectives` without constants.
+        objective: the training loss; any of `moaplus.mixture.objectives` without constants.
         gate: any of `moaplus.mixture.gates`; "auto": `deep` for images, `tabular` for features.
         latent: size of an expert's code.
         epochs: passes over the inputs; "auto": 25, or as many as give 1,200 steps.
@@ -53,15 +53,15 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         learning_rate: the peak of a one-cycle schedule, with AdamW.
         weight_decay: of AdamW.
         device: as torch names it, such as "cpu" or "cuda".
-        verbose: whether to show a progress bar with the objective.
-        random_state: of weights, views and order of the inputs.
+        verbose: whether to show a progress bar with the objective on a terminal.
+        random_state: of initial weights, views and order of the inputs.
 
     Attributes:
         labels_: (n,), cluster of each input.
         concentrations_: (n, n_clusters), float32: p_i^k; rows sum to 1.
-        loss_curve_: the objective, epoch by epoch.
-        n_iter_: epochs.
-        n_features_in_: features, or pixels times colours.
+        loss_curve_: the objective of each epoch.
+        n_iter_: number of epochs.
+        n_features_in_: number of features, or pixels times colours.
         mixture_: the trained mixture, a torch module.
     """
 
@@ -146,25 +146,29 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         return self
 
     def predict(self, X) -> np.ndarray:
-        """The cluster of each input, (n,)."""
+        """Return the cluster of each input, (n,)."""
         return self.predict_proba(X).argmax(axis=1)
 
     def predict_proba(self, X) -> np.ndarray:
-        """Concentrations, (n, n_clusters), float32."""
+        """Return the concentrations, (n, n_clusters), float32."""
         return self._concentrations(self._seen(X))
 
     def transform(self, X) -> np.ndarray:
-        """What the gate's last layer sees of each input, (n, features), float32."""
+        """Return the features of each input that the gate's last layer gets, (n, d), float32."""
         seen = self._seen(X)
         *layers, _ = self.mixture_.gate.children()  # the last gives the logits
         return _apply(torch.nn.Sequential(*layers), seen).numpy()
 
     def reconstruct(self, X) -> np.ndarray:
-        """The mixed reconstruction Σ_k p_i^k x̂_ik of each input, in its own shape and units."""
-        return self.scale_.backward(_apply(self._mixed, self._seen(X)))
+        """Return the mixed reconstruction Σ_k p_i^k x̂_ik of each input, in its shape and units."""
+        seen = self._seen(X)
+        return self.scale_.backward(_apply(self._mixed, seen))
 
     def score(self, X, y=None) -> float:
-        """Minus the mean squared error of the mixed reconstruction, on the mixture's own scale."""
+        """Return minus the mean squared error of the mixed reconstruction.
+
+        Its scale is that of pixels in [0, 1], or of standardised features.
+        """
         seen = self._seen(X)
         return -float((_apply(self._mixed, seen) - seen).square().mean())
 
@@ -172,9 +176,10 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         """Write the model as safetensors.
 
         Raises:
+            sklearn.exceptions.NotFittedError: if it is not fitted.
             moaplus.storage.files.UserError: if the file cannot be written.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "mixture_")
         tensors = {name: value.numpy() for name, value in self.mixture_.state_dict().items()}
         origin = {
             "parameters": self.get_params() | {"random_state": None},
@@ -253,9 +258,11 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
             views=views(gate),
         )
         steps = math.ceil(len(inputs) / self.batch_size)
-        epochs = max(EPOCHS, math.ceil(STEPS / steps)) if self.epochs == "auto" else self.epochs
+        enough = max(MIN_EPOCHS, math.ceil(MIN_STEPS / steps))
+        epochs = enough if self.epochs == "auto" else self.epochs
         module = importlib.import_module(f"moaplus.mixture.objectives.{self.objective}")
-        progress = tqdm(total=epochs, desc="MoAPlus", unit="epoch", disable=not self.verbose)
+        off = None if self.verbose else True  # None: where there is no terminal
+        progress = tqdm(total=epochs, desc="MoAPlus", unit="epoch", disable=off)
 
         def after_epoch(state: State) -> None:
             progress.set_postfix(objective=f"{state.rows[-1]['objective']:.3f}")

@@ -1,4 +1,4 @@
-"""A user's own images on the command line: clusters, a contact sheet, and a model for new ones."""
+"""The commands that cluster a user's own images and assign new ones to the clusters."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -14,40 +14,39 @@ from moaplus.storage.frames import save_frame
 
 
 def cluster_images(options: Namespace) -> None:
-    """Cluster images; write the clusters, and a sheet and the model where asked for.
+    """Cluster images; write the clusters and, if asked for, a contact sheet and the model.
 
     Args:
         options: images, clusters, output, sheet, model, seed and device, as on the command line.
 
     Raises:
-        UserError: if the images are no good, there are too few for so many clusters, or an output
-            is there already.
+        UserError: if the images cannot be read or clustered, or an output exists already.
     """
     _check_outputs([options.output, options.sheet, options.model])
     if options.clusters < 2:
         raise UserError(f"--clusters {options.clusters}: ask for 2 or more")
     names, images = _load(options)
     model = MoAPlus(options.clusters, random_state=options.seed, device=options.device, verbose=1)
-    _in_words(options.images, lambda: model.fit(images))
+    _with_user_error(options.images, lambda: model.fit(images))
     _save(options, names, images, model.concentrations_)
     if options.model:
         model.save(options.model)
 
 
 def assign_images(options: Namespace) -> None:
-    """Put new images into the clusters of a saved model.
+    """Assign new images to the clusters of a saved model; write them as `cluster_images` does.
 
     Args:
         options: model, images, output and sheet, as on the command line.
 
     Raises:
-        UserError: if the model or the images are no good, the images are of other sizes than those
-            that the model has seen, or an output is there already.
+        UserError: if the model or the images cannot be read, the images are of other sizes than
+            those that the model was trained on, or an output exists already.
     """
     _check_outputs([options.output, options.sheet])
     model = MoAPlus.load(options.model)
     names, images = _load(options)
-    concentrations = _in_words(options.images, lambda: model.predict_proba(images))
+    concentrations = _with_user_error(options.images, lambda: model.predict_proba(images))
     _save(options, names, images, concentrations)
 
 
@@ -64,7 +63,7 @@ def _load(options: Namespace) -> tuple[list[str], np.ndarray]:
     return names, images
 
 
-def _in_words(images: Path, do):
+def _with_user_error(images: Path, do):
     try:
         return do()
     except (ValueError, RuntimeError) as error:

@@ -1,1 +1,1 @@
-"""The mathematics of the paper, tested: what is measured, and the page that tells it."""
+"""An audit of the paper's mathematics: measurements, and the page that reports them."""

@@ -1,4 +1,4 @@
-"""Minimax weights, the bounds and the estimators: what holds for any P and e."""
+"""Minimax weights, bounds and estimators: claims for any P and e."""
 
 import numpy as np
 import pandas as pd
@@ -11,57 +11,57 @@ from moaplus.report.claims import FAILS, HOLDS, NEITHER, OPEN, Verdict
 
 
 def any_weights(plan: Plan) -> list[Section]:
-    """The shapes of the minimax weights, and AᵀP = I."""
-    rows = read_probe("weights")
-    worst = rows.groupby("dtype")[["qr", "explicit_inverse"]].max()
+    """Report the shapes of the minimax weights, and AᵀP = I."""
+    return [_weights_shape(), _weights_unbiased(read_probe("weights"))]
+
+
+def _weights_shape() -> Section:
     P = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.2, 0.8]])
     try:
         np.linalg.inv(P.T @ P) @ P
         printed = "conforms"
     except ValueError:
         printed = "does not conform"
-    exact = worst.loc["float64", "qr"] < 1e-10
+    return Section(
+        key="weights_shape",
+        claim="Minimax weights are A = (PᵀP)⁻¹P or [Γ⁻¹P]_ik (slides on varying "
+        "concentrations and the modified loss)",
+        tested="The product as printed, with P of shape (n, M) as the weights a_i^k have it.",
+        outcome=f"(PᵀP)⁻¹P multiplies (M, M) by (n, M), which {printed} unless n = M. What is "
+        "meant is A = PΓ⁻¹, (n, M).",
+        verdict=Verdict(NEITHER, f"as printed it {printed}; A = PΓ⁻¹ is meant"),
+        files="this section",
+        body=[],
+    )
+
+
+def _weights_unbiased(rows: pd.DataFrame) -> Section:
+    worst = rows.groupby("dtype")[["qr", "explicit_inverse"]].max()
     table = rows.pivot_table(
         ["qr", "explicit_inverse"], ["experts", "dtype"], aggfunc="max", sort=False
     ).reset_index()
-    return [
-        Section(
-            key="weights_shape",
-            claim="Minimax weights are A = (PᵀP)⁻¹P or [Γ⁻¹P]_ik (slides on varying "
-            "concentrations and the modified loss)",
-            tested="The product as printed, with P of shape (n, M) as the weights a_i^k have it.",
-            outcome=f"(PᵀP)⁻¹P multiplies (M, M) by (n, M), which {printed} unless n = M. What is "
-            "meant is A = PΓ⁻¹, (n, M).",
-            verdict=Verdict(NEITHER, f"as printed it {printed}; A = PΓ⁻¹ is meant"),
-            files="this section",
-            body=[],
-        ),
-        Section(
-            key="weights_unbiased",
-            claim="Minimax weights make AᵀP = I, so that weighted sums are unbiased",
-            tested="A = PΓ⁻¹ of 1,000 random images by the QR factorisation of `minimax_weights` "
-            "and by an explicit inverse of Γ, four kinds of P, M = 2 to 10.",
-            outcome=f"By QR |AᵀP − I| is at most {worst.loc['float64', 'qr']:.1e} in float64 and "
-            f"{worst.loc['float32', 'qr']:.1e} in float32; by an explicit inverse "
-            f"{worst.loc['float64', 'explicit_inverse']:.1e} and "
-            f"{worst.loc['float32', 'explicit_inverse']:.1e}.",
-            verdict=Verdict(HOLDS if exact else FAILS),
-            files="[weights.csv](probes/weights.csv)",
-            body=[
-                markdown(
-                    [
-                        {
-                            "M": row["experts"],
-                            "type": row["dtype"],
-                            "QR": f"{row['qr']:.1e}",
-                            "explicit inverse": f"{row['explicit_inverse']:.1e}",
-                        }
-                        for _, row in table.iterrows()
-                    ]
-                )
-            ],
-        ),
+    lines = [
+        {
+            "M": row["experts"],
+            "type": row["dtype"],
+            "QR": f"{row['qr']:.1e}",
+            "explicit inverse": f"{row['explicit_inverse']:.1e}",
+        }
+        for _, row in table.iterrows()
     ]
+    return Section(
+        key="weights_unbiased",
+        claim="Minimax weights make AᵀP = I, so that weighted sums are unbiased",
+        tested="A = PΓ⁻¹ of 1,000 random images by the QR factorisation of `minimax_weights` "
+        "and by an explicit inverse of Γ, four kinds of P, M = 2 to 10.",
+        outcome=f"By QR |AᵀP − I| is at most {worst.loc['float64', 'qr']:.1e} in float64 and "
+        f"{worst.loc['float32', 'qr']:.1e} in float32; by an explicit inverse "
+        f"{worst.loc['float64', 'explicit_inverse']:.1e} and "
+        f"{worst.loc['float32', 'explicit_inverse']:.1e}.",
+        verdict=Verdict(HOLDS if worst.loc["float64", "qr"] < 1e-10 else FAILS),
+        files="[weights.csv](probes/weights.csv)",
+        body=[markdown(lines)],
+    )
 
 
 PROOF = """\
@@ -73,71 +73,82 @@ negative one. Hence s ≤ Σ_k (Γ⁻¹)_kk E_kk ≤ ‖diag Γ⁻¹‖₂ ‖di
 entries of Γ⁻¹ off the diagonal can be positive, and s ≥ 0 helps no longer. ∎"""
 
 
+BOUND_FILES = (
+    "[random_batches.csv](probes/random_batches.csv), "
+    "[counterexamples.csv](probes/counterexamples.csv)"
+)
+
+
 def any_bound(plan: Plan) -> list[Section]:
-    """The paper's bound and the Frobenius bound over random P and e."""
+    """Report the paper's bound and the Frobenius bound over random P and e."""
     rows, small = read_probe("random_batches"), read_probe("counterexamples")
-    two, more = rows[rows["experts"] == 2], rows[rows["experts"] > 2]
-    bad, good = (small[(small["experts"] == 2) & (small["sign"] == s)].iloc[0] for s in SIGNS)
+    return [_bound_two(rows, small), _bound_more(rows, small), _bound_frobenius(rows)]
+
+
+def _bound_two(rows: pd.DataFrame, small: pd.DataFrame) -> Section:
+    two = rows[rows["experts"] == 2]
+    by_sign = small[small["experts"] == 2].set_index("sign")
+    bad, good = by_sign.loc["negative"], by_sign.loc["non-negative"]
+    negative = two["violations_negative"].sum()
     nonnegative = two["violations_nonnegative"].sum() + good["violations"]
-    body = [PROOF]
-    for _, row in small[small["violations"] > 0].iterrows():
-        body.append(
-            f"*Smallest counterexample, M = {row['experts']}, s {row['sign']}* (n = M, a row for "
-            f"each image): P = [{row['P']}] and e = [{row['e']}] give s = {row['s']:.4g} and a "
-            f"bound of {row['paper_bound']:.4g}. Of all {row['cases']:,} small cases with this "
-            f"sign, {row['violations']:,} break the bound."
-        )
-    body += [markdown([_bound_row(row) for _, row in rows.iterrows()])]
-    body += [figure("bound_ratios", "|s| over the paper's bound")]
-    worst = rows["worst_paper_ratio"].max()
-    m2 = two["violations_negative"].sum()
     fails = Verdict(FAILS, "as stated; holds where s ≥ 0" if nonnegative == 0 else "")
-    frobenius = rows["frobenius_violations"].sum()
-    draws = rows["draws"].iloc[0]
-    positive = more["violations_nonnegative"].sum()
-    return [
-        Section(
-            key="bound_two",
-            claim='|s| is at most the paper\'s bound for M = 2 (slide "Modified Loss Function")',
-            tested=f"{draws:,} random batches of 64 images for each kind of P and e, and every "
-            "2×2 P in tenths with every e of zeros and ones.",
-            outcome=f"With s < 0 it fails in {m2:,} of {two['negative'].sum():,} batches and in "
-            f"{bad['violations']} of {bad['cases']} small cases; with s ≥ 0 in {nonnegative} of "
-            f"{two['draws'].sum() - two['negative'].sum() + good['cases']:,}. The largest "
-            f"|s|/bound of all M is {worst:,.0f}.",
-            verdict=Verdict(HOLDS) if m2 == 0 else fails,
-            files="[random_batches.csv](probes/random_batches.csv), "
-            "[counterexamples.csv](probes/counterexamples.csv)",
-            body=body,
-        ),
-        Section(
-            key="bound_more",
-            claim='"In general, this bounding is not true for M > 2" (same slide)',
-            tested="The same, for M = 3, 5, 10.",
-            outcome=f"It fails in {more['violations_negative'].sum():,} batches with s < 0 and in "
-            f"{positive:,} with s ≥ 0, and in {small[small['experts'] > 2]['violations'].sum():,} "
-            "small cases with M = 3 (above).",
-            verdict=Verdict(HOLDS if small[small["experts"] > 2]["violations"].min() > 0 else OPEN),
-            files="[random_batches.csv](probes/random_batches.csv), "
-            "[counterexamples.csv](probes/counterexamples.csv)",
-            body=[],
-        ),
-        Section(
-            key="bound_frobenius",
-            claim="The Frobenius bound holds for every M (ours)",
-            tested="The same batches.",
-            outcome=f"{frobenius} of {rows['draws'].sum():,} batches break it. It is loose: by "
-            "kind of P and e the median of |s|/bound lies between "
-            f"{rows['median_frobenius_ratio'].min():.4f} and "
-            f"{rows['median_frobenius_ratio'].max():.2f}.",
-            verdict=Verdict(HOLDS if frobenius == 0 else FAILS),
-            files="[random_batches.csv](probes/random_batches.csv)",
-            body=[],
-        ),
-    ]
+    return Section(
+        key="bound_two",
+        claim='|s| is at most the paper\'s bound for M = 2 (slide "Modified Loss Function")',
+        tested=f"{rows['draws'].iloc[0]:,} random batches of 64 images for each kind of P and e, "
+        "and every 2×2 P in tenths with every e of zeros and ones.",
+        outcome=f"With s < 0 it fails in {negative:,} of {two['negative'].sum():,} batches and in "
+        f"{bad['violations']} of {bad['cases']} small cases; with s ≥ 0 in {nonnegative} of "
+        f"{two['draws'].sum() - two['negative'].sum() + good['cases']:,}. The largest "
+        f"|s|/bound of all M is {rows['worst_paper_ratio'].max():,.0f}.",
+        verdict=Verdict(HOLDS) if negative == 0 else fails,
+        files=BOUND_FILES,
+        body=[
+            PROOF,
+            *(_counterexample(row) for _, row in small[small["violations"] > 0].iterrows()),
+            markdown([_bound_row(row) for _, row in rows.iterrows()]),
+            figure("bound_ratios", "|s| over the paper's bound"),
+        ],
+    )
 
 
-SIGNS = ("negative", "non-negative")
+def _counterexample(row: pd.Series) -> str:
+    return (
+        f"*Smallest counterexample, M = {row['experts']}, s {row['sign']}* (n = M, a row for "
+        f"each image): P = [{row['P']}] and e = [{row['e']}] give s = {row['s']:.4g} and a "
+        f"bound of {row['paper_bound']:.4g}. Of all {row['cases']:,} small cases with this "
+        f"sign, {row['violations']:,} break the bound."
+    )
+
+
+def _bound_more(rows: pd.DataFrame, small: pd.DataFrame) -> Section:
+    rows, violations = rows[rows["experts"] > 2], small.loc[small["experts"] > 2, "violations"]
+    return Section(
+        key="bound_more",
+        claim='"In general, this bounding is not true for M > 2" (same slide)',
+        tested="The same, for M = 3, 5, 10.",
+        outcome=f"It fails in {rows['violations_negative'].sum():,} batches with s < 0 and in "
+        f"{rows['violations_nonnegative'].sum():,} with s ≥ 0, and in {violations.sum():,} "
+        "small cases with M = 3 (above).",
+        verdict=Verdict(HOLDS if violations.min() > 0 else OPEN),
+        files=BOUND_FILES,
+        body=[],
+    )
+
+
+def _bound_frobenius(rows: pd.DataFrame) -> Section:
+    broken, ratios = rows["frobenius_violations"].sum(), rows["median_frobenius_ratio"]
+    return Section(
+        key="bound_frobenius",
+        claim="The Frobenius bound holds for every M (ours)",
+        tested="The same batches.",
+        outcome=f"{broken} of {rows['draws'].sum():,} batches break it. It is loose: by "
+        "kind of P and e the median of |s|/bound lies between "
+        f"{ratios.min():.4f} and {ratios.max():.2f}.",
+        verdict=Verdict(HOLDS if broken == 0 else FAILS),
+        files="[random_batches.csv](probes/random_batches.csv)",
+        body=[],
+    )
 
 
 def _bound_row(row: pd.Series) -> dict:
@@ -157,7 +168,7 @@ def _bound_row(row: pd.Series) -> dict:
 
 
 def estimator_theory(plan: Plan) -> list[Section]:
-    """The simulation of the estimators of `concentrations.py`."""
+    """Report the simulation of the estimators of `concentrations.py`."""
     rows = read_simulation()
     least_squares = rows["estimator"].isin(["intercept", "slope"])
     tested = (
@@ -214,7 +225,7 @@ def _least_squares(rows: pd.DataFrame, tested: str, table: list[dict]) -> Sectio
 
 
 def _coverage(rows: pd.DataFrame) -> tuple[str, int | None]:
-    """Coverage by n in words, and from which n on all of it is 95 %, to Monte-Carlo error."""
+    """Format coverage by n; return also from which n on it is 95 %, to Monte-Carlo error."""
     close = ((rows["coverage"] - 0.95).abs() <= 3 * rows["coverage_se"]).groupby(rows["n"]).all()
     sizes = [n for n in close.index if close.loc[n:].all()]
     ends = rows.groupby("n")["coverage"].agg(["min", "max"])

@@ -1,4 +1,4 @@
-"""Balance of the experts, and what NMI can and cannot reach."""
+"""The balance of the experts, and the ceilings of NMI."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from moaplus.theory.scores import NMI_MEANS, nmi_ceiling
 
 
 def expert_balance(plan: Plan) -> list[Section]:
-    """Dominance and load entropy: MoA, MoA+ and ST-MoE."""
+    """Report dominance and load entropy: MoA, MoA+ and ST-MoE."""
     runs = train_rows(plan)
     runs = runs[runs["dominance"].notna()]
     table, against = [], {"moa": [], "st_moe": []}
@@ -69,7 +69,7 @@ def _balance_section(key: str, claim: str, pairs: list[tuple], table: list[dict]
 
 
 def _verdict(sides: set[str]) -> str:
-    """Of "MoA+'s is higher" over several configurations."""
+    """Return the verdict on "MoA+'s is higher" over several configurations."""
     if sides == {"higher"}:
         return HOLDS
     if sides == {"lower"}:
@@ -82,7 +82,7 @@ def _verdict(sides: set[str]) -> str:
 
 
 def nmi_ceilings(plan: Plan) -> list[Section]:
-    """NMI ceilings by number of clusters and classes, under four normalisations."""
+    """Report NMI ceilings by number of clusters and classes, under four normalisations."""
     table = [
         {"M": M, "classes": C}
         | {mean: f"{nmi_ceiling(M, np.arange(C), mean):.3f}" for mean in NMI_MEANS}

@@ -14,7 +14,7 @@ TOLERANCE = 1 + 1e-9  # of rounding: the bounds are sharp
 def random_concentrations(
     rng: np.random.Generator, kind: str, shape: tuple[int, ...]
 ) -> np.ndarray:
-    """P of shape (…, n, M), its rows drawn from a Dirichlet distribution of some kind."""
+    """Draw P, (…, n, M), whose rows have a Dirichlet distribution of some kind."""
     M = shape[-1]
     alpha = {
         "Dirichlet(1)": np.ones(M),
@@ -26,7 +26,7 @@ def random_concentrations(
 
 
 def dirichlet(rng: np.random.Generator, alpha: np.ndarray) -> np.ndarray:
-    """A row for each row of `alpha`, (…, M), from the Dirichlet distribution with it."""
+    """Draw from the Dirichlet distribution of each row of `alpha`, (…, M)."""
     gamma = rng.standard_gamma(alpha) + np.finfo(float).tiny
     return gamma / gamma.sum(axis=-1, keepdims=True)
 
@@ -39,7 +39,7 @@ KINDS_OF_ERRORS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.n
 
 
 def loss_and_bounds(P: np.ndarray, e: np.ndarray) -> tuple[np.ndarray, ...]:
-    """s, the paper's bound, the Frobenius and the determinant bound of batches, (…, n, M)."""
+    """Compute s and the paper's, the Frobenius and the determinant bound of batches (…, n, M)."""
     transposed = P.swapaxes(-1, -2)
     gamma, E = transposed @ P, transposed @ e
     bounds = paper_bound(gamma, E), frobenius_bound(gamma, E)

@@ -1,4 +1,4 @@
-"""Whether our own intervals say what they claim to."""
+"""The coverage of our own intervals."""
 
 import pandas as pd
 
@@ -9,31 +9,32 @@ from moaplus.report.claims import FAILS, HOLDS, NEITHER, OPEN, Verdict
 from moaplus.report.quantities import QUANTITIES
 from moaplus.report.titles import METHODS
 
-KINDS = {
+INTERVALS = {
     "percentile_bootstrap": "percentile bootstrap",
     "student_t": "Student's t",
     "beta_bootstrap_t": "beta bootstrap-t (ours)",
 }
-OURS, WANTED = "beta_bootstrap_t", 0.93
-ERROR = 0.01  # twice the standard error of a share
+OURS, MIN_COVERAGE = "beta_bootstrap_t", 0.93
+TOLERANCE = 0.01  # twice the standard error of a share
 
 
 def interval_coverages(plan: Plan) -> list[Section]:
-    """Coverage of the intervals in all tables, on a pool of seeds that no table uses."""
+    """Report the coverage of the intervals of all tables, on a pool of seeds that no table uses."""
     probe = read_probe("interval_coverage")
     table = [
         {"quantity": f"{_quantity(row)}, {METHODS[row['method']]}", "seeds": row["n"]}
-        | {title: f"{row[kind]:.3f}" for kind, title in KINDS.items()}
+        | {title: f"{row[kind]:.3f}" for kind, title in INTERVALS.items()}
         for _, row in probe.iterrows()
     ]
     least = probe.loc[probe.groupby("method", sort=False)[OURS].idxmin()]
     return [
         Section(
             key="interval_coverage",
-            claim=f"Our 95 % intervals hold the mean in at least {WANTED:.0%} of cases (ours)",
+            claim="Our 95 % intervals hold the mean in at least "
+            f"{MIN_COVERAGE:.0%} of cases (ours)",
             tested="Samples of 5, 10 and 20 are drawn from many seeds of digits 0 and 1 (study "
             "`seeds`), and the intervals that hold the mean of all of them are counted.",
-            outcome=f"Of {probe['pool'].max()} seeds. Least coverage: " + _words(least) + ". A "
+            outcome=f"Of {probe['pool'].max()} seeds. Least coverage: {_format_least(least)}. A "
             "score that is the same for most seeds and far off for a few has a mean that no "
             "interval of few seeds can find."
             if len(probe)
@@ -56,7 +57,7 @@ def _quantity(row: pd.Series) -> str:
     return QUANTITIES[row["column"]].heading
 
 
-def _words(least: pd.DataFrame) -> str:
+def _format_least(least: pd.DataFrame) -> str:
     return "; ".join(
         f"{METHODS[row['method']]} {row[OURS]:.3f} ({_quantity(row)}, {row['n']} seeds)"
         for _, row in least.iterrows()
@@ -64,6 +65,6 @@ def _words(least: pd.DataFrame) -> str:
 
 
 def _verdict(row: pd.Series) -> str:
-    if row[OURS] < WANTED - ERROR:
+    if row[OURS] < MIN_COVERAGE - TOLERANCE:
         return f"{FAILS} ({_quantity(row)}, {row['n']} seeds)"
     return HOLDS

@@ -1,4 +1,4 @@
-"""What the audit measures apart from training: each probe writes one CSV of results/probes."""
+"""The step that runs a probe: each writes one CSV file of results/probes."""
 
 import importlib
 

@@ -1,4 +1,4 @@
-"""One audited claim, and what every section reads."""
+"""A section of the audit: one claim; and the tables that sections read."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from moaplus.report.titles import label_rows
 from moaplus.storage.frames import load_frame
 
 NOT_RUN = "No run of the default studies shows this."
-MOA_PLUS = ("moa_plus_exact", "moa_plus", "moa_plus_frobenius")  # minimise |s| or a bound of it
+MOA_PLUS = ("moa_plus_exact", "moa_plus", "moa_plus_frobenius")  # |s| itself, and bounds of it
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Section:
 
     Attributes:
         key: names it in audit.csv.
-        claim: what is claimed, and where.
+        claim: the claim, and its source.
         tested: how it was tested.
-        outcome: what came out, in words that the numbers below decide.
+        outcome: the result, in sentences made from the numbers.
         verdict: the outcome; of claims that are the paper's, the ledger counts its word.
-        files: what shows it.
+        files: links to the evidence.
         body: tables, figures and proofs in Markdown.
     """
 
@@ -57,12 +57,12 @@ def read_simulation() -> pd.DataFrame:
 
 
 def figure(name: str, caption: str) -> str:
-    """Return a figure in Markdown."""
+    """Format a figure as Markdown."""
     return f"![{caption}](figures/{name}.png)"
 
 
 def train_rows(plan: Plan) -> pd.DataFrame:
-    """Return rows of runs.csv of the training images, with `images` to name what was trained on."""
+    """Read the rows of runs.csv for the training images; `images` names the selection."""
     runs = read_runs(RESULTS / "runs.csv")
     runs = runs[runs["split"] == "train"]
     return runs.assign(images=label_rows(runs, plan))

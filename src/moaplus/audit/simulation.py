@@ -1,4 +1,4 @@
-"""How the estimators of `concentrations` fare on samples from components that are known.
+"""A simulation of the estimators of `concentrations`, on samples from known components.
 
 Two components with concentrations p_i = (i, n+1-i)/(n+1): a fixed design in which nearly pure
 observations are as common as evenly mixed ones. In each, x and the noise are normal and y is a
@@ -33,7 +33,7 @@ class Component:
 
     @property
     def truths(self) -> dict[str, float]:
-        """What each estimator estimates."""
+        """Return the true value of each estimator."""
         y = self.intercept + self.slope * self.x + self.noise
         return {
             "intercept": self.intercept,
@@ -65,7 +65,7 @@ def simulate() -> None:
 
 
 def simulation_rows(n: int, replications: int) -> list[dict]:
-    """Rows for samples of size n; each n has random numbers of its own."""
+    """Return rows for samples of size n; each n has random numbers of its own."""
     P = concentrations(n)
     rng = np.random.default_rng([0, n])
     results = np.stack([estimate(P, *draw(P, rng)) for _ in range(replications)])
@@ -78,13 +78,13 @@ def simulation_rows(n: int, replications: int) -> list[dict]:
 
 
 def concentrations(n: int) -> np.ndarray:
-    """P, (n, 2), with p_i^1 = i/(n+1)."""
+    """Return P, (n, 2), with p_i^1 = i/(n+1)."""
     first = np.arange(1, n + 1) / (n + 1)
     return np.column_stack([first, 1 - first])
 
 
 def draw(P: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A sample x and y, both (n,), whose components are drawn with the probabilities P."""
+    """Draw a sample x and y, both (n,), whose components have the probabilities P."""
     n = len(P)
     is_second = (rng.random(n) >= P[:, 0]).astype(int)
     standard_x, standard_noise = rng.standard_normal((2, n))
@@ -98,7 +98,7 @@ def draw(P: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarra
 
 
 def estimate(P: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Estimates, estimated variances and whether intervals hold the truth, (3, M, estimators)."""
+    """Return estimates, their variances, whether intervals hold the truth: (3, M, estimators)."""
     ones = np.ones((len(x), 1))
     regressions = (
         modified_least_squares(P, np.column_stack([ones, x]), y),
@@ -116,7 +116,7 @@ def estimate(P: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def summary(
     n: int, truth: float, estimates: np.ndarray, variances: np.ndarray, covered: np.ndarray
 ) -> dict:
-    """Statistics of one estimator over replications; all arrays (replications,)."""
+    """Compute statistics of one estimator over replications; all arrays (replications,)."""
     replications, variance, coverage = len(estimates), estimates.var(ddof=1), covered.mean()
     return {
         "truth": truth,

@@ -1,4 +1,4 @@
-"""From the paper's bound to -log det of the Gram matrix of two views: what is true of it."""
+"""The theory of two views: from the paper's bound to -log det of their Gram matrix."""
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,7 @@ that out. ∎"""
 
 
 def two_views(plan: Plan) -> list[Section]:
-    """The bound by determinants, and Γ' as an instrument's Gram matrix."""
+    """Report the bound by determinants, and Γ' as an instrument's Gram matrix."""
     rows, batches = read_probe("two_views"), read_probe("random_batches")
     tested = (
         "Views of 500 images, drawn 400 times: Dirichlet(κ q) with known q, κ = 1, 10 and 100, "

@@ -13,6 +13,8 @@ import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from tqdm import tqdm
+
 from moaplus.data.select import md5_of
 from moaplus.plan.datasets import Dataset
 from moaplus.storage.files import UserError, whole_file
@@ -89,6 +91,7 @@ def _download(mirror: str, published: dict[str, str], scratch: Path, name: str) 
     """Download a gzipped file with torchvision's progress bar and check; unpack it if need be."""
     gz_name = name.removesuffix(".gz") + ".gz"
     utils = torchvision_datasets().utils
+    utils.tqdm = functools.partial(tqdm, disable=None)  # no bar off a terminal
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(MIRROR_TIMEOUT_S)  # download_url sets none of its own
     try:

@@ -62,10 +62,10 @@ class MixtureOfAutoencoders(nn.Module):
 
 
 class Flat:
-    """A mixture for training, its weights in one vector: the optimizer's and a checkpoint's.
+    """A mixture for training: its weights lie in one vector, which the optimizer updates.
 
-    It maps images to what objectives need, and a value of them to its gradient. An architecture may
-    bring a faster one with the same values (`fused`), a gate one with hooks (`view_training`).
+    It computes the tensors of an `Outcome`, and the gradient of a value of them. An architecture
+    may bring a faster form with the same values (`fused`), a gate one with hooks (`view_training`).
 
     Attributes:
         mixture: its parameters are views of `vector` from now on.

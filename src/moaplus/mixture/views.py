@@ -71,7 +71,7 @@ def _basis(height: int, width: int) -> Tensor:
 
 
 def _thickened(images: Tensor, amount: Tensor) -> Tensor:
-    """Move each pixel towards the largest (amount > 0) or least of itself and its neighbours."""
+    """Move each pixel towards the largest (amount > 0) or least of itself and four neighbours."""
     amount = amount[:, None, None, None]
     up, down = (_extreme(images, pick) - images for pick in (torch.maximum, torch.minimum))
     return images + amount.clamp(min=0) * up + (-amount).clamp(min=0) * down

@@ -177,8 +177,8 @@ def weighted_mean(A: Array, values: Array) -> Array:
 def weighted_covariance(A: Array, values: Array) -> Array:
     """Compute the covariance matrix of each component, shape (M, d, d).
 
-    It is Σ_i a_i^k (x_i - μ̂_k)(x_i - μ̂_k)ᵀ, not necessarily positive semidefinite, as weights
-    may be negative.
+    It is Σ_i a_i^k (x_i - μ̂_k)(x_i - μ̂_k)ᵀ: not necessarily positive semidefinite, as weights may
+    be negative.
 
     Args:
         A: (n, M), weights.

@@ -11,7 +11,7 @@ from moaplus.report.titles import format_images
 
 
 def draw(plan: Plan) -> Figure:
-    """Deviation of a batch's Γ, and its bound over that of all images, by batch size."""
+    """Draw the deviation of a batch's Γ, and its bound over that of all, by batch size."""
     rows = read_probe("mini_batches")
     images = rows["selection"].map(lambda name: format_images(plan.selections[name]))
     rows["gate"] = images + ", M = " + rows["experts"].astype(str)

@@ -1,4 +1,4 @@
-"""How far |s| is from the paper's bound on random batches."""
+"""The ratio of |s| to the paper's bound on random batches."""
 
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -11,7 +11,7 @@ STATISTICS = {"median_paper_ratio": "median", "worst_paper_ratio": "worst"}
 
 
 def draw(plan: Plan) -> Figure:
-    """Median and worst |s| over the paper's bound, by kind of P and e."""
+    """Draw the median and the worst |s| over the paper's bound, by kind of P and e."""
     rows = read_probe("random_batches")
     rows = rows.melt(
         ["experts", "concentrations", "errors"],

@@ -1,4 +1,4 @@
-"""How far |s| is from its bounds along training."""
+"""The ratio of |s| to its bounds along training."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -12,7 +12,7 @@ from moaplus.runs.folder import load_history
 
 
 def draw(plan: Plan) -> Figure:
-    """|s| over the paper's bound, and share of steps with s < 0, by epoch."""
+    """Draw |s| over the paper's bound, and share of steps with s < 0, by epoch."""
     frames = []
     for run in plan.default_runs.values():
         if run.objective in MOA_PLUS and run.experts in (2, 10):

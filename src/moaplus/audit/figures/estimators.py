@@ -9,7 +9,7 @@ from moaplus.plan.studies import Plan
 
 
 def draw(plan: Plan) -> Figure:
-    """Bias with its Monte-Carlo error, variance and coverage of the estimators, by sample size."""
+    """Draw bias over its Monte-Carlo error, variance and coverage of estimators, by sample size."""
     rows = read_simulation()
     rows["component"] = rows["component"].astype(str)
     rows["bias / its Monte-Carlo error"] = rows["bias"] / rows["bias_se"]

@@ -9,7 +9,7 @@ from moaplus.report.drawing import draw_reconstructions, first_seeds
 
 
 def draw(plan: Plan) -> Figure:
-    """Reconstructions by each MoA+ objective with M = 2, first selection and seed."""
+    """Draw reconstructions by each MoA+ objective with M = 2, first selection and seed."""
     runs = [r for r in plan.default_runs.values() if r.experts == 2 and r.objective in MOA_PLUS]
     first = first_seeds(runs)
     figure = plt.figure(figsize=(9, 1 + 2.3 * len(first)), layout="constrained")

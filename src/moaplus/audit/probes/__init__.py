@@ -1,1 +1,1 @@
-"""What the audit measures apart from training: a file for each table of results/probes."""
+"""Measurements of the audit apart from training: a file for each table of results/probes."""

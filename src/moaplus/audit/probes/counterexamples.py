@@ -10,7 +10,7 @@ from moaplus.plan.studies import Plan
 
 
 def measure(plan: Plan) -> pd.DataFrame:
-    """The worst of all small (P, e): n = M, e of zeros and ones, P in tenths or (M = 3) halves.
+    """Find the worst of all small (P, e): n = M, binary e, P in tenths or (M = 3) halves.
 
     A row for each M and sign of s; P and e are written row by row. Γ is singular for n < M, so no
     counterexample has fewer images. For M = 3 concentrations may be 0.
@@ -40,7 +40,7 @@ def measure(plan: Plan) -> pd.DataFrame:
 
 
 def _small_cases(M: int, parts: int, least: int) -> tuple[np.ndarray, np.ndarray]:
-    """Every M×M matrix P of multiples of 1/parts with Γ regular, with every e of zeros and ones."""
+    """Return every M×M matrix P of multiples of 1/parts with regular Γ, with every binary e."""
     tuples = itertools.product(range(least, parts + 1), repeat=M)
     rows = [row for row in tuples if sum(row) == parts]
     P = np.array(list(itertools.product(rows, repeat=M))) / parts

@@ -14,9 +14,9 @@ from moaplus.theory.concentrations import gram
 
 
 def measure(plan: Plan) -> pd.DataFrame:
-    """Autograd's gradient of |s| against central differences, in float64.
+    """Compare autograd's gradient of |s| with central differences, in float64.
 
-    The time that each takes goes to a record of its own, since it differs from run to run.
+    The times are written to a file of their own, since they differ from run to run.
     """
     import torch
 
@@ -42,7 +42,7 @@ def measure(plan: Plan) -> pd.DataFrame:
 
 
 def _exact_loss(inputs):
-    """|s| as a function of the logits and the errors, stacked as (2n, M)."""
+    """Compute |s| as a function of the logits and the errors, stacked as (2n, M)."""
     logits, errors = inputs.chunk(2)
     P = logits.softmax(dim=1)
     return signed_loss(gram(P), P.T @ errors / len(P)).abs()

@@ -1,4 +1,4 @@
-"""How often three kinds of intervals hold the mean that they are of, on scores of our own."""
+"""The coverage of three kinds of intervals, on scores of our own runs."""
 
 from itertools import product
 
@@ -17,7 +17,7 @@ COLUMNS = ("nmi", "mixture_error", "routed_error")
 
 
 def measure(plan: Plan) -> pd.DataFrame:
-    """Coverage by method, quantity, number of seeds and kind of interval."""
+    """Compute the coverage by method, quantity, number of seeds and kind of interval."""
     rows = []
     for (_, runs), method in product(recorded_studies(plan, STUDY), PAPER_MODELS):
         train = runs[(runs["method"] == method) & (runs["split"] == "train")]

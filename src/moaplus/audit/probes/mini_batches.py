@@ -14,7 +14,7 @@ BATCH_SIZES = (16, 64, 256, 1024)
 
 
 def measure(plan: Plan) -> pd.DataFrame:
-    """Γ and the paper's bound of mini-batches against those of all images, after training."""
+    """Compare Γ and the paper's bound of mini-batches with those of all images, after training."""
     rows = []
     for run in plan.probed_runs:
         if read_header(run).failed:
@@ -46,7 +46,7 @@ def measure(plan: Plan) -> pd.DataFrame:
 
 
 def _shuffled_batches(n: int, size: int) -> Iterator[np.ndarray]:
-    """One epoch of full shuffled batches of indices below n."""
+    """Yield one epoch of full shuffled batches of indices below n."""
     order = np.random.default_rng(size).permutation(n)
     for start in range(0, n - size + 1, size):
         yield order[start : start + size]

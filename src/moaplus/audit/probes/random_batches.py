@@ -20,7 +20,7 @@ DRAWS = 5000  # batches of each kind
 
 
 def measure(plan: Plan) -> pd.DataFrame:
-    """How often |s| passes the paper's bound and the Frobenius bound, over random P and e."""
+    """Count how often |s| exceeds the paper's and the Frobenius bound, over random P and e."""
     rows = []
     for M, kind_of_P, kind_of_e in itertools.product(EXPERTS, KINDS_OF_P, KINDS_OF_ERRORS):
         rng = np.random.default_rng(M)

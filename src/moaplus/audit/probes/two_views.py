@@ -16,7 +16,7 @@ STEP = 1e-6  # of differences
 
 
 def measure(plan: Plan) -> pd.DataFrame:
-    """Two views of images whose expected concentrations q are known, drawn again and again.
+    """Draw two views of images with known expected concentrations q, many times.
 
     A row for each M and noise:
 
@@ -26,7 +26,7 @@ def measure(plan: Plan) -> pd.DataFrame:
             has a number with mean Σ_k q_k k, by weights of one view and by those of the other.
         gradient_error: of the formula for the gradient of -log det Γ', from differences.
         definite: replications whose Γ' is positive definite.
-        broken: those of them in which |s| of the mean concentrations passes the determinant bound
+        broken: those of them in which |s| of the mean concentrations exceeds the determinant bound
             with Γ'.
         least: -log det Γ' - M log M, the least of them.
     """
@@ -69,7 +69,10 @@ def _bias_in_errors(estimates: list[np.ndarray], truth: np.ndarray) -> float:
 
 
 def _gradient_error(P: np.ndarray, Q: np.ndarray) -> float:
-    """Largest difference between -Q Γ'⁻¹ and the gradient of -log det Γ' in P, over the largest."""
+    """Compare -Q Γ'⁻¹ with the gradient of -log det Γ' in P.
+
+    Returns the largest difference, divided by the largest entry.
+    """
     expected = -np.linalg.solve(len(P) * two_view_gram(P, Q), Q.T).T[:20]
     gradient = np.zeros_like(expected)
     for place in np.ndindex(*gradient.shape):

@@ -1,4 +1,4 @@
-"""Minimax weights: how far AᵀP is from I."""
+"""Minimax weights: the deviation of AᵀP from I."""
 
 import itertools
 
@@ -11,7 +11,7 @@ from moaplus.theory.concentrations import minimax_weights
 
 
 def measure(plan: Plan) -> pd.DataFrame:
-    """How far AᵀP is from I, by our QR factorisation and by an explicit inverse of Γ."""
+    """Compute the deviation of AᵀP from I, by our QR factorisation and by an inverse of Γ."""
     rows = []
     for M, kind, dtype in itertools.product(EXPERTS, KINDS_OF_P, ("float64", "float32")):
         P = random_concentrations(np.random.default_rng(M), kind, (1000, M)).astype(dtype)
@@ -30,5 +30,5 @@ def measure(plan: Plan) -> pd.DataFrame:
 
 
 def _deviation(A: np.ndarray, P: np.ndarray) -> float:
-    """Largest entry of |AᵀP − I|."""
+    """Return the largest entry of |AᵀP − I|."""
     return float(np.abs(A.T @ P - np.eye(P.shape[1])).max())
