@@ -40,9 +40,10 @@ def test_the_same_bytes_with_other_cores_in_another_folder(
     assert made == {name: wanted[name] for name in made}
 
 
-def test_the_same_bytes_by_hand_under_load(finished, mnist, tmp_path):
+@pytest.mark.parametrize("processes", [2, pytest.param(4, marks=pytest.mark.long)])
+def test_the_same_bytes_by_hand_under_load(finished, mnist, tmp_path, processes):
     folder = make_workspace(tmp_path / "by-hand", mnist)
-    load = [subprocess.Popen(BUSY) for _ in range(4)]
+    load = [subprocess.Popen(BUSY) for _ in range(processes)]
     try:
         call(folder, "moaplus", "select", "mnist-0+1-n400")
         call(folder, "moaplus", "train", RUN)

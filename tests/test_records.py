@@ -68,7 +68,7 @@ def test_nothing_but_the_record_is_left_and_it_goes_on_from_what_was_committed(c
     (copy / f"{M2}/moa_plus/seed1.json").unlink()
     planned = planned_jobs(copy, "smoke_scores")
     assert (planned["train"], planned["score"]) == (1, 1)
-    records = [path for path in (copy / M2).glob("*/*.json")]
+    records = list((copy / M2).glob("*/*.json"))
     before = {path: path.read_bytes() for path in records}
     assert len(before) == 3
     call(copy, *SMOKE)

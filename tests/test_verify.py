@@ -1,4 +1,4 @@
-"""Files that are not what they should be: a real run makes them again, a look leaves all as it is."""
+"""Files that are not what they should be: a look leaves them, a real run makes them again."""
 
 from pathlib import Path
 

@@ -58,7 +58,7 @@ def test_a_result_stays_with_the_commit_that_made_it(tmp_path, monkeypatch):
     class Results(Report):
         results = (tmp_path / "other", tmp_path / "same")
 
-    report = Results(tmp_path, (), {}, {})
+    report = Results(tmp_path, ())
     other, same = report.results
     report.runs_table.write_text("folder,made_on\nmodels/one,a processor\n")
     same.write_text("the same")
@@ -91,7 +91,7 @@ def test_a_deleted_run_is_trained_again_alone_with_the_same_bytes(done):
     call(done, "snakemake", "--cores", "2", "--quiet", "all", "--", "models", "results/table.md")
     assert (done / SEED1 / "model.safetensors").read_bytes() == before
     assert _without_run_time(done / "results/table.md") == re.sub("- Run time: .*", "", table)
-    assert not planned_jobs(done, "models", "results/table.md")
+    assert not planned_jobs(done, "models")
 
 
 def _without_run_time(path: Path) -> str:
