@@ -8,7 +8,7 @@ import torch
 from moaplus.mixture import fit
 from moaplus.plan.runs import Run
 from moaplus.provenance import origin
-from moaplus.runs import training
+from moaplus.runs import folder, training
 from moaplus.runs.evaluation import evaluate
 
 
@@ -117,7 +117,7 @@ def test_killed_again_and_again(run, never_killed, monkeypatch):
 
 def test_killed_after_the_last_epoch(run, never_killed, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(training, "save_text", lambda *_: (_ for _ in ()).throw(KilledError))
+        patch.setattr(folder, "save_text", lambda *_: (_ for _ in ()).throw(KilledError))
         with pytest.raises(KilledError):
             training.train(run, checkpoint_every=1)
     assert train(run, monkeypatch, steps=0)
