@@ -1,45 +1,56 @@
-# The DAG: raw data -> selections -> runs -> concentrations -> runs.csv -> table and figures.
+# The DAG: raw data -> selections -> runs -> records -> runs.csv -> table and figures.
 # Paths, parameters and their validation live in src/moaplus/plan.
+import functools
 import os
+import re
 import sys
+from pathlib import Path
 
-# The sources beside this file, whichever checkout the environment was made in.
-SOURCES = os.path.join(str(workflow.current_basedir), "src")
-os.environ.update(PYTHONPATH=SOURCES)
-sys.path.insert(0, SOURCES)
-
-from moaplus.plan import results
-from moaplus.plan.datasets import RAW, raw_files
-from moaplus.plan.records import records_of
-from moaplus.plan.results import RESULTS, STUDIES, report_of
-from moaplus.plan.runs import BENCHMARKS, MODELS, SELECTED
-from moaplus.plan.studies import load
-from moaplus.provenance.distrust import distrust
-from moaplus.provenance.failures import without_failed
-from moaplus.provenance.recorded import is_recorded
-from moaplus.provenance.sources import step_sources, training_sources
-from moaplus.storage.files import UserError
-
-# snakemake --config partial=true: without the runs whose training failed; the tables name them.
-PARTIAL = "--partial" if config.get("partial") else ""
+# The sources beside this file, whichever checkout the environment was made in; the installed package
+# where there are none, as in a module that Snakemake fetches.
+HERE = str(workflow.current_basedir)
+SOURCES = os.path.join(HERE, "src")
+if os.path.isdir(SOURCES):
+    PYTHONPATH = os.pathsep.join(filter(None, [SOURCES, os.environ.get("PYTHONPATH")]))
+    os.environ.update(PYTHONPATH=PYTHONPATH)
+    sys.path.insert(0, SOURCES)
 
 try:
-    PLAN = without_failed(load()) if PARTIAL else load()
-    if workflow.is_main_process:
-        for line in distrust(PLAN):
-            print(line, file=sys.stderr)
+    from moaplus.plan import results
+    from moaplus.plan.config import read_config
+    from moaplus.plan.datasets import RAW, raw_files
+    from moaplus.plan.results import BENCHMARKS, RESULTS, STUDIES, report_of
+    from moaplus.plan.runs import MODELS, SELECTED
+    from moaplus.plan.studies import load
+    from moaplus.provenance.sources import step_digest
+    from moaplus.provenance.verify import FileFacts, find_faults, find_record
+    from moaplus.storage.files import UserError
+except ModuleNotFoundError as error:
+    raise WorkflowError(f"{error}; run in the environment that `make environment` makes")
+
+# How to run, where a file says so; --config wins over it.
+if os.path.exists("config/config.yaml"):
+
+    configfile: "config/config.yaml"
+
+
+try:
+    CONFIG = read_config(config, Path(HERE))
+    PLAN = load(CONFIG.params)
 except UserError as error:
     raise WorkflowError(str(error))
 
+# What jobs inherit; no parameters of rules, as a change of these makes no file stale.
+os.environ.update(
+    MOAPLUS_PARAMS=str(CONFIG.params), MOAPLUS_ALLOW_FAILURE="1" if CONFIG.partial else ""
+)
+
 REPORT = report_of(PLAN, RESULTS)
-RECORDED = {path for path, record in PLAN.records.items() if is_recorded(record)}
-MISSING_RECORDS = {
-    name: records
-    for name, records in PLAN.record_batches.items()
-    if not RECORDED.issuperset(record.path.as_posix() for record in records)
-}
-RUN_FILES = [path for run in REPORT.runs for path in run.files]
+RUN_FILES = [path for run in REPORT.runs for path in (*run.files, run.record)]
 REFERENCE_FILES = [reference.path for reference in REPORT.references]
+FACTS = FileFacts()
+# Where the records of runs that keep scores alone are, if they are there and of their settings.
+FOUND = {run: find_record(run, FACTS) for run in PLAN.all_runs.values() if not run.keep}
 
 
 report: "workflow/report/workflow.rst"
@@ -50,6 +61,8 @@ wildcard_constraints:
     gz=r"(\.gz)?",
     selection=r"[a-z0-9+-]+",
     method=r"[a-z0-9_]+",
+    # A run's folder; one whose model is not kept is in scratch until it is scored.
+    run=r"(models|scratch)/.+/seed\d+",
     # A folder of results: of the default studies, or of one that is named.
     place=r"results(/multiverse|/studies/[a-z][a-z0-9_]*)?",
 
@@ -90,6 +103,7 @@ localrules:
     fetch,
     select,
     score,
+    runs_table,
     table,
     figure,
     study_figure,
@@ -125,3 +139,20 @@ rule models:
     input:
         RUN_FILES,
         REFERENCE_FILES,
+
+
+# A study by its name: snakemake --cores all long
+for study in PLAN.studies:
+    if study in {rule.name for rule in workflow.rules}:
+        raise WorkflowError(
+            f"{CONFIG.params}: studies.{study}: the workflow has a rule of this name; "
+            "call the study otherwise"
+        )
+
+    rule:
+        name:
+            study
+        input:
+            f"{STUDIES}/{study}/table.md",
+            f"{STUDIES}/{study}/environment.json",
+        localrule: True

@@ -15,7 +15,7 @@ from textbook import TextbookMixture, loader
 from torch.utils.flop_counter import FlopCounterMode
 
 from moaplus.mixture.fit import State, epoch, start
-from moaplus.mixture.flat import Flat
+from moaplus.mixture.networks import Flat
 from moaplus.mixture.optimizer import Adam
 from moaplus.mixture.outcome import Outcome, residual_products
 from moaplus.plan.runs import Run

@@ -46,7 +46,7 @@ def server(tmp_path, monkeypatch):
         mirror = f"http://127.0.0.1:{httpd.server_port}/"
         for name in ("MNIST", "FashionMNIST", "KMNIST"):
             monkeypatch.setattr(getattr(fetch.torchvision_datasets(), name), "mirrors", [mirror])
-        monkeypatch.setattr(fetch, "DEBIAN", tmp_path / "absent")
+        monkeypatch.setattr(fetch, "DEBIAN_FOLDER", tmp_path / "absent")
         monkeypatch.chdir(tmp_path)
         yield content
         httpd.shutdown()
@@ -125,7 +125,7 @@ def test_debians_package_serves_where_the_mirrors_do_not(mnist, server, tmp_path
     for path in raw_files("mnist"):
         packed = gzip.compress((mnist / "mnist" / path.name).read_bytes(), compresslevel=1)
         (folder / f"{path.name}.gz").write_bytes(packed)
-    monkeypatch.setattr(fetch, "DEBIAN", tmp_path / "datasets")
+    monkeypatch.setattr(fetch, "DEBIAN_FOLDER", tmp_path / "datasets")
     packaged = dataclasses.replace(DATASETS["mnist"], npm=None, debian="digits")
     fetch.fetch(packaged, raw_files("mnist"))
     assert all(select.md5_of(path) == md5 for path, md5 in raw_files("mnist").items())

@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from moaplus.mixture.flat import Flat
 from moaplus.mixture.fused import FusedCAE
-from moaplus.mixture.networks import MixtureOfAutoencoders
+from moaplus.mixture.networks import Flat, MixtureOfAutoencoders
 
 
 @pytest.fixture(autouse=True)

@@ -5,12 +5,11 @@ import torch
 
 from moaplus import MoAPlus
 from moaplus.data.images import load_images
-from moaplus.mixture.flat import Flat
-from moaplus.mixture.networks import MixtureOfAutoencoders
+from moaplus.mixture.networks import Flat, MixtureOfAutoencoders
 from moaplus.plan.choices import names
-from moaplus.provenance.origin import read_header
-from moaplus.runs.batch import train_all
-from moaplus.runs.evaluated import load_concentrations
+from moaplus.runs.evaluation import evaluate
+from moaplus.runs.folder import load_concentrations, read_header
+from moaplus.runs.training import train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
@@ -34,7 +33,8 @@ def test_gradients_are_those_of_the_cpu(architecture):
 def test_a_run_on_a_gpu_says_so_and_gives_the_same_bytes_again(name, request):
     run, made = request.getfixturevalue(name), []
     for _ in range(2):
-        train_all([run], "gpu", 1, 1)
+        train(run, "gpu")
+        evaluate(run, "gpu")
         made.append([path.read_bytes() for path in run.files])
         assert torch.cuda.get_device_name() in read_header(run).made_on
         for path in (run.model, run.history):
@@ -54,7 +54,8 @@ def test_the_estimator_gives_the_same_again_for_the_same_random_state(smoke_run)
 def test_losses_are_near_those_of_the_cpu(smoke_run):
     errors = []
     for device in ("cpu", "gpu"):
-        train_all([smoke_run], device, 1, 1)
+        train(smoke_run, device)
+        evaluate(smoke_run, device)
         errors.append(load_concentrations(smoke_run)["train_mixture_errors"].mean())
         smoke_run.model.unlink()
     assert errors[1] == pytest.approx(errors[0], rel=0.02)

@@ -5,11 +5,11 @@ import re
 import pandas as pd
 from workspace import ROOT, read_yaml
 
-from moaplus.report.ledger_texts import AUDITED
+from moaplus.report.ledger import AUDITED
 
 CLAIMS = pd.read_csv(ROOT / "results/claims.csv").fillna("")
 TABLE = (ROOT / "results/table.md").read_text(encoding="utf-8")
-AUDIT = pd.read_csv(ROOT / "results/audit.csv")
+AUDIT = pd.read_csv(ROOT / "results/audit.csv").fillna("")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -21,7 +21,7 @@ def table_rows(text: str) -> list[list[str]]:
 
 
 def test_every_figure_and_comparison_is_there_in_both_readings_with_the_tables_verdict():
-    headings, *rows = table_rows(TABLE.split("### The rule")[0].split("## The paper's claims")[1])
+    headings, *rows = table_rows(TABLE.split("## The paper's claims")[0])
     lines = [dict(zip(headings, row, strict=True)) for row in rows if len(row) == len(headings)]
     ours = CLAIMS[CLAIMS["images"] != ""]
     assert len(ours) == 2 * 9
@@ -37,11 +37,14 @@ def test_every_figure_and_comparison_is_there_in_both_readings_with_the_tables_v
 def test_the_mathematics_has_the_audits_verdicts():
     audited = CLAIMS[CLAIMS["images"] == ""]
     assert len(audited) == len(AUDITED)
-    for (_, entry), (_, _, start, _) in zip(audited.iterrows(), AUDITED, strict=True):
-        (row,) = (row for _, row in AUDIT.iterrows() if row["claim"].startswith(start))
+    assert AUDIT["key"].is_unique
+    for (_, entry), (_, _, key, _) in zip(audited.iterrows(), AUDITED, strict=True):
+        (row,) = (row for _, row in AUDIT.iterrows() if row["key"] == key)
         number = int(entry["shown_by"].rpartition(", ")[2])
         assert AUDIT.iloc[number - 1]["claim"] == row["claim"]
         assert entry["verdict"] == row["verdict"]
+        assert row["verdict"].startswith(row["word"])
+        assert row["reason"] in row["verdict"]
 
 
 def test_the_page_and_the_table_are_one():
@@ -52,8 +55,14 @@ def test_the_page_and_the_table_are_one():
         line = dict(zip(headings, row, strict=True))
         assert line["claim"].replace("\\|", "|") == entry["claim"]
         assert line["verdict"].strip("*").replace("\\|", "|") == entry["verdict"]
-    held = (CLAIMS["verdict"].str.startswith("holds")).sum()
-    assert f"Of {len(CLAIMS)} claims {held} hold" in page.replace("\n", " ")
+    held, failed, undecided = (
+        CLAIMS["verdict"].str.startswith(word).sum()
+        for word in ("holds", "does not hold", "can't be decided")
+    )
+    assert (
+        f"Of {len(CLAIMS)} claims {held} hold, {failed} do not, {undecided} cannot be decided, "
+        f"{len(CLAIMS) - held - failed - undecided} are neither"
+    ) in page.replace("\n", " ")
 
 
 def test_the_readme_quotes_the_ledger():

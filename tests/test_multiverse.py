@@ -13,12 +13,13 @@ from workspace import ROOT, call, change_params, planned_jobs, read_yaml
 
 from moaplus.plan.multiverse import check_multiverse, draw
 from moaplus.plan.studies import load
+from moaplus.report.cells import share
 from moaplus.report.multiverse.nearest import FRESH, RETRAINED, fresh_study, nearest
 from moaplus.report.multiverse.readings import READINGS, USUAL, distance, held
-from moaplus.report.multiverse.shares import FIGURES, all_at_once, share
-from moaplus.report.recording import recorded_runs
+from moaplus.report.multiverse.shares import FIGURES, all_at_once
+from moaplus.report.multiverse.surrogate import Surrogate
+from moaplus.report.runs_table import recorded_runs
 from moaplus.storage.files import UserError
-from moaplus.theory.surrogate import Surrogate
 
 PARAMS = read_yaml(ROOT / "params.yaml")
 PROTOCOLS = draw(PARAMS)
@@ -104,7 +105,7 @@ def test_wilson_interval_by_its_formula():
     n, k, z = 96, 12, 1.959964
     middle, half = (k / n + z**2 / (2 * n)), z * ((k / n * (1 - k / n) + z**2 / (4 * n)) / n) ** 0.5
     low, high = ((middle + sign * half) / (1 + z**2 / n) for sign in (-1, 1))
-    assert share([True] * k + [False] * (n - k)) == f"12 of 96: 0.12 [{low:.2f}, {high:.2f}]"
+    assert str(share([True] * k + [False] * (n - k))) == f"12 of 96: 0.12 [{low:.2f}, {high:.2f}]"
 
 
 def test_there_are_48_readings_and_the_usual_one_is_that_of_the_tables():

@@ -9,8 +9,8 @@ from torch import nn
 from moaplus.mixture.architectures.cae import CAE
 from moaplus.mixture.architectures.segnet import SegNet
 from moaplus.mixture.architectures.unet import UNet
+from moaplus.mixture.layers import max_pool, unpool
 from moaplus.mixture.networks import MixtureOfAutoencoders
-from moaplus.mixture.single import max_pool, unpool
 from moaplus.plan.choices import names
 
 

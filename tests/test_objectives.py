@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from workspace import ROOT, read_yaml
 
 from moaplus.mixture.layers import SIDE
-from moaplus.mixture.outcome import Outcome, guarded, residual_products
+from moaplus.mixture.outcome import Outcome, residual_products, shift_spectrum
 from moaplus.plan.choices import constants, names
 
 OBJECTIVES = {
@@ -224,6 +224,6 @@ def test_the_guard_shifts_the_spectrum_where_it_is_too_small_and_only_there(
 ):
     o = batch(seed, experts=experts, sharpness=sharpness).outcome
     eigenvalues = np.linalg.eigvalsh(o.gram.numpy())
-    shifted = np.linalg.eigvalsh(guarded(o.gram, RIDGE).numpy())
+    shifted = np.linalg.eigvalsh(shift_spectrum(o.gram, RIDGE).numpy())
     shift = max(0, RIDGE - eigenvalues[0])
     np.testing.assert_allclose(shifted, eigenvalues + shift, rtol=1e-9, atol=1e-14)

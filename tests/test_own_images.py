@@ -185,7 +185,7 @@ def test_bad_arrays_get_one_line(tmp_path, monkeypatch):
     ):
         with pytest.raises(UserError, match=f"{name}: .*{words}"):
             load_pictures(tmp_path / name)
-    monkeypatch.setattr("moaplus.data.pictures.LARGEST", 1000)
+    monkeypatch.setattr("moaplus.data.pictures.MAX_BYTES", 1000)
     np.save("large.npy", IMAGES)
     with pytest.raises(UserError, match=r"large.*GiB, more than"):
         load_pictures(tmp_path / "large.npy")

@@ -63,7 +63,7 @@ def test_paths_name_everything_that_differs(tmp_path):
     folder = "models/kmnist-5+8-n100-subset7/cae-channels=4+16-latent=8-epochs=2/M3/moa/seed4"
     assert run.folder.as_posix() == folder
     assert (run.training.epochs, run.network.latent, run.network.channels) == (2, 8, (4, 16))
-    assert run.variant == "channels=4+16, latent=8, epochs=2"
+    assert ", ".join(run.changes) == "channels=4+16, latent=8, epochs=2"
 
 
 OTHER = {
@@ -122,7 +122,7 @@ def test_a_study_may_train_in_other_ways_too(tmp_path):
     other = {"objectives": ["moa"], "train": {"epochs": 3}, "vary": {"latent": [2, 8]}}
     study = PARAMS["studies"]["smoke"] | {"also": [other]}
     smoke = load(tmp_path, changed("studies.smoke", study)).studies["smoke"]
-    ways = Counter((run.objective, run.variant) for run in smoke.runs)
+    ways = Counter((run.objective, ", ".join(run.changes)) for run in smoke.runs)
     seeds = 2 * len(study["experts"])
     assert ways == {
         ("moa", "epochs=1"): seeds,
@@ -240,5 +240,5 @@ def test_missing_params_and_unknown_runs_are_named(tmp_path):
 
 def test_an_unknown_record_is_named_in_one_line_and_not_beside_all_others(tmp_path):
     with pytest.raises(UserError, match=r"records/none\.json: no study or protocol") as error:
-        load(tmp_path, PARAMS).record("results/records/none.json")
+        load(tmp_path, PARAMS).recorded_run("results/records/none.json")
     assert len(str(error.value)) < 250

@@ -7,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from moaplus.provenance.records import load_record
 from workspace import ROOT, call, change_params, make_workspace, planned_jobs
 
 from moaplus import cli
 from moaplus.plan.results import STUDIES
 from moaplus.plan.studies import load
+from moaplus.provenance.records import load_record
 from moaplus.runs import training
 
 PLACE = "results/studies/smoke_scores"

@@ -1,24 +1,27 @@
 """One run by hand: training and evaluation on a few hundred real images."""
 
+import dataclasses
 import re
 
 import numpy as np
 import pytest
 import torch
-from workspace import RUNS
+from workspace import ROOT, RUNS, call
 
 from moaplus.cli import main
 from moaplus.data.images import load_images, load_labels
 from moaplus.mixture import fit
-from moaplus.plan.runs import MODELS
+from moaplus.plan.runs import MODELS, SCRATCH
 from moaplus.plan.studies import load
-from moaplus.provenance.failures import failure, without_failed
-from moaplus.report.rows import run_rows
+from moaplus.provenance.records import load_record
 from moaplus.runs import training
 from moaplus.runs.evaluation import evaluate
-from moaplus.runs.model import build
+from moaplus.runs.folder import read_header
+from moaplus.runs.model import DivergedError, build
+from moaplus.runs.scoring import run_rows, score
 from moaplus.storage.arrays import load_arrays
 from moaplus.storage.files import UserError
+from moaplus.storage.tensors import load_tensors, save_tensors
 
 
 def test_the_same_run_gives_the_same_bytes_and_labels_are_not_needed(smoke_run):
@@ -93,18 +96,68 @@ def _csv(path):
     return [line.split(",") for line in path.read_text().splitlines()]
 
 
-def test_an_objective_that_is_not_finite_stops_the_run_and_leaves_no_model(smoke_run, monkeypatch):
+def test_a_training_that_diverges_says_so_and_is_not_tried_again(smoke_run, monkeypatch, capsys):
     right = training.objective_of(smoke_run)
+    words = "seed0: objective is not finite in epoch 1, step 1;"
     with monkeypatch.context() as patch:
         patch.setattr(training, "objective_of", lambda _: lambda o: right(o) * float("nan"))
-        with pytest.raises(UserError, match=r"seed0: objective is not finite in epoch 1, step 1;"):
+        with pytest.raises(DivergedError, match=words):
             training.train(smoke_run)
-    assert [path.name for path in smoke_run.folder.iterdir()] == ["failed.json"]
-    assert "epoch 1, step 1" in failure(smoke_run)
-    assert failure(smoke_run) in without_failed(load()).failed.values()
+    assert {path.name for path in smoke_run.folder.iterdir()} == {p.name for p in smoke_run.files}
+    assert words in read_header(smoke_run).failed
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "fit", lambda *_, **__: pytest.fail("trained again"))
+        for function in (training.train, evaluate):
+            with pytest.raises(UserError, match=words):
+                function(smoke_run)
+        assert main(["train", str(smoke_run.folder)]) == 1
+        assert main(["train", str(smoke_run.folder), "--allow-failure"]) == 0
+    assert capsys.readouterr().err.count(words) == 2
+    score(smoke_run)
+    entry = load_record(smoke_run)
+    assert words in entry["failed"]
+    assert "rows" not in entry
+    smoke_run.model.unlink()
     training.train(smoke_run)
-    assert not smoke_run.failure.exists()
-    assert without_failed(load()).failed == {}
+    assert read_header(smoke_run).failed is None
+
+
+def test_an_evaluation_that_is_not_finite_says_so(smoke_run):
+    training.train(smoke_run)
+    tensors, origin = load_tensors(smoke_run.model)
+    name = next(iter(tensors))
+    save_tensors(smoke_run.model, tensors | {name: tensors[name] * np.nan}, origin)
+    with pytest.raises(DivergedError, match="are not finite"):
+        evaluate(smoke_run)
+    assert "are not finite" in read_header(smoke_run).failed
+
+
+def test_a_run_that_keeps_scores_leaves_its_record_alone(smoke_run):
+    scores = dataclasses.replace(smoke_run, keep=False)
+    for run in (smoke_run, scores):
+        training.train(run)
+        evaluate(run)
+        score(run)
+    assert not SCRATCH.exists()
+    kept, alone = load_record(smoke_run), load_record(scores)
+    assert kept["settings"] == alone["settings"]
+    for ours, theirs in zip(kept["rows"], alone["rows"], strict=True):
+        assert ours | {"folder": theirs["folder"]} == theirs
+    assert set(alone["curves"]) == {
+        "objective", "mixture_error", "routed_error", "load_0", "load_1",
+    }  # fmt: skip
+    assert set(alone["curves"]) < set(kept["curves"])
+
+
+def test_records_that_hold_several_objectives_are_read_as_they_are(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    runs = [run for run in load().studies["views_ingredients"].runs if run.seed == 10]
+    shared = [run for run in runs if run.shared_record.exists()]
+    assert len({run.shared_record for run in shared}) < len(shared)
+    for run in shared:
+        entry = load_record(run)
+        assert entry["settings"]["objective"] == run.objective
+        assert not run.record.exists()
 
 
 def test_damaged_models_are_refused_by_name(smoke_run):
@@ -136,3 +189,13 @@ def test_missing_images_and_unknown_names_are_named(workspace, capsys):
     assert main(["fetch", "imagenet"]) == 1
     assert main(["figure", "map"]) == 1
     assert main(["reference", "models/nothing"]) == 1
+
+
+def test_a_gpu_that_is_not_there_is_said_in_a_line(workspace):
+    said = call(
+        workspace,
+        "env", "CUDA_VISIBLE_DEVICES=", "moaplus", "train", f"{RUNS}/M2/moa/seed0",
+        "--device", "gpu", ok=False,
+    )  # fmt: skip
+    assert "images.npz: missing" in said or "device gpu: torch finds no GPU here" in said
+    assert "Traceback" not in said

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import normalized_mutual_info_score
 
 from moaplus.report import claims
-from moaplus.report.cells import improvement, paired_difference
+from moaplus.report.cells import cell, improvement, paired_difference
+from moaplus.report.claims import Verdict
 from moaplus.theory.intervals import Estimate, estimate
 from moaplus.theory.scores import (
     NMI_MEANS,
@@ -81,32 +82,44 @@ def test_scores_of_a_perfect_and_of_a_constant_clustering():
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [
-        (0.76, 0.84, claims.HOLDS),
-        (0.70, 0.84, f"{claims.OPEN} (the figure lies in our interval)"),
-        (0.70, 0.78, claims.OPEN),
-        (0.10, 0.20, f"{claims.FAILS} (ours is lower)"),
-        (0.90, 0.95, f"{claims.FAILS} (ours is higher)"),
+        (0.76, 0.84, Verdict(claims.HOLDS)),
+        (0.70, 0.84, Verdict(claims.OPEN, "the figure lies in our interval")),
+        (0.70, 0.78, Verdict(claims.OPEN)),
+        (0.10, 0.20, Verdict(claims.FAILS, "ours is lower")),
+        (0.90, 0.95, Verdict(claims.FAILS, "ours is higher")),
     ],
 )
 def test_verdicts_on_figures(low, high, verdict):
     figure = claims.PaperFigure("moa_plus", "nmi", 0.8, 1)
     assert claims.figure_verdict(figure, Estimate(0, low, high, 10)) == verdict
-    assert claims.figure_verdict(figure, Estimate(0, low, high, 4)).startswith(claims.OPEN)
+    assert claims.figure_verdict(figure, Estimate(0, low, high, 4)).word == claims.OPEN
 
 
 @pytest.mark.parametrize(
     ("sign", "low", "high", "verdict"),
     [
-        (+1, 0.1, 0.2, claims.HOLDS),
-        (-1, -0.2, -0.1, claims.HOLDS),
-        (+1, -0.1, 0.2, claims.OPEN),
-        (+1, 0.0, 0.0, claims.OPEN),
-        (-1, 0.1, 0.2, f"{claims.FAILS} (the opposite does)"),
+        (+1, 0.1, 0.2, Verdict(claims.HOLDS)),
+        (-1, -0.2, -0.1, Verdict(claims.HOLDS)),
+        (+1, -0.1, 0.2, Verdict(claims.OPEN)),
+        (+1, 0.0, 0.0, Verdict(claims.OPEN)),
+        (-1, 0.1, 0.2, Verdict(claims.FAILS, "the opposite does")),
     ],
 )
 def test_verdicts_on_comparisons(sign, low, high, verdict):
     assert claims.comparison_verdict(sign, Estimate(0, low, high, 10)) == verdict
-    assert claims.comparison_verdict(sign, Estimate(0, low, high, 2)).startswith(claims.OPEN)
+    assert claims.comparison_verdict(sign, Estimate(0, low, high, 2)).word == claims.OPEN
+
+
+@pytest.mark.parametrize(
+    ("verdict", "printed"),
+    [
+        (Verdict(claims.HOLDS), "holds"),
+        (Verdict(claims.FAILS, "ours is lower"), "does not hold (ours is lower)"),
+        (Verdict(claims.NEITHER, "off by 5 %"), "off by 5 %"),
+    ],
+)
+def test_a_verdict_is_printed_with_its_reason(verdict, printed):
+    assert claims.format_verdict(verdict) == printed
 
 
 def test_enough_seeds_are_those_whose_interval_clears_the_nearest_limit():
@@ -126,8 +139,26 @@ def test_enough_seeds_are_those_whose_interval_clears_the_nearest_limit():
 def test_a_run_is_better_with_the_higher_score_or_the_lower_loss():
     first = pd.DataFrame({"nmi": [0.5, 0.7], "mixture_error": [0.5, 0.7]})
     second = pd.DataFrame({"nmi": [0.1, 0.6], "mixture_error": [0.1, 0.6]})
-    assert improvement(first, second, "nmi") == "0.75"
-    assert improvement(first, second, "mixture_error") == "0.25"
+    assert improvement(first, second, "nmi") == 0.75
+    assert improvement(first, second, "mixture_error") == 0.25
+
+
+def test_a_cell_is_a_number_until_it_is_printed():
+    rows = pd.DataFrame({"nmi": [0.1, 0.2, 0.3], "nmi_ceiling": [1.0] * 3, "acc": [np.nan] * 3})
+    assert cell(rows, "nmi").measured.mean == pytest.approx(0.2)
+    assert str(cell(rows, "nmi")) == "0.200 (3)"
+    assert cell(rows, "nmi").mean == "0.200"
+    assert str(cell(rows, "nmi_ceiling")) == "1.000"
+    assert str(cell(rows, "acc")) == ""
+
+
+def test_runs_that_all_failed_leave_nothing_and_decide_nothing():
+    one = pd.DataFrame({"seed": [0], "nmi": [0.5]})
+    none = one.iloc[:0]
+    assert str(cell(none, "nmi")) == ""
+    assert improvement(one, none, "nmi") is None
+    assert paired_difference(one, none, "nmi").n == 0
+    assert claims.comparison_verdict(1, paired_difference(one, none, "nmi")).word == claims.OPEN
 
 
 def test_differences_pair_runs_of_the_same_seed():

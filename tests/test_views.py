@@ -10,7 +10,7 @@ from moaplus.mixture.fit import State, fit, start
 from moaplus.mixture.networks import MixtureOfAutoencoders
 from moaplus.mixture.objectives.moa_plus_views import moa_plus_views
 from moaplus.mixture.schedules.constant import constant
-from moaplus.mixture.view_training import APART, WEAKER, TwoViews
+from moaplus.mixture.view_training import LATE_STRENGTH, SPLIT_NOISE, TwoViews
 from moaplus.mixture.views import SHIFT, random_views
 from moaplus.plan.choices import names
 from moaplus.plan.choices import views as views_of
@@ -98,8 +98,7 @@ def test_every_gate_gives_logits_for_each_expert(gate):
 
 
 def test_batches_of_views_are_of_one_size():
-    state, images = training()
-    state.network.prepare(images)
+    state, _ = training()
     assert [len(batch) for batch in state.network.batches(torch.arange(33), 16)] == [11, 11, 11]
 
 
@@ -136,7 +135,7 @@ def test_views_are_weaker_in_the_second_half():
 
     gate.views = watched
     run(state, images, epochs=4)
-    assert strengths == 6 * [1] + 6 * [WEAKER]
+    assert strengths == 6 * [1] + 6 * [LATE_STRENGTH]
 
 
 def test_a_dead_component_takes_half_of_the_largest_until_the_head_is_chosen():
@@ -144,7 +143,6 @@ def test_a_dead_component_takes_half_of_the_largest_until_the_head_is_chosen():
     mixture = MixtureOfAutoencoders(4, "cae", (4, 8), 2, "deep")
     network = TwoViews(mixture, ALL)
     images = blobs(60).squeeze(1)
-    network.prepare(images)
     weight = mixture.gate.heads.weight.detach().unflatten(0, (-1, 4))
     bias = mixture.gate.heads.bias.detach().unflatten(0, (-1, 4))
     bias[1] = torch.tensor([-30.0, 3.0, 0.0, 0.0])
@@ -153,18 +151,16 @@ def test_a_dead_component_takes_half_of_the_largest_until_the_head_is_chosen():
     def loads() -> torch.Tensor:
         return mixture.gate.by_head(images).softmax(dim=2).mean(dim=1).detach()
 
-    network.done = 0.5
-    network.batches(torch.arange(60), 60)
+    network.on_epoch_start(0.5, images)
     torch.testing.assert_close(weight, before, rtol=0, atol=0)
     assert loads()[1, 0] < 1e-6
     largest = loads()[1, 1]
-    network.done = 0.4
-    network.batches(torch.arange(60), 60)
+    network.on_epoch_start(0.4, images)
     others = [head for head in range(len(before)) if head != 1]
     torch.testing.assert_close(weight[others], before[others], rtol=0, atol=0)
     torch.testing.assert_close(weight[1, 1:], before[1, 1:], rtol=0, atol=0)
     changed = weight[1, 0] - weight[1, 1]
-    assert changed.std() == pytest.approx(APART * float(before[1, 1].std()), rel=0.3)
+    assert changed.std() == pytest.approx(SPLIT_NOISE * float(before[1, 1].std()), rel=0.3)
     assert loads()[1, :2].sum() == pytest.approx(2 * loads()[1, 0], rel=0.5)
     assert loads()[1, 1] < 0.8 * largest
 
@@ -176,8 +172,7 @@ def test_half_way_the_best_head_comes_first_with_all_that_the_optimizer_knows_of
     with torch.no_grad():
         logits = gate.eval().by_head(images)
     before = [vector.clone() for vector in (adam.means, adam.squares)]
-    row = {f"objective_head_{head}": value for head, value in enumerate([3.0, 2, -1, 5, 0])}
-    state.network.half_way(row, adam.means, adam.squares)
+    state.network.on_midpoint(torch.tensor([3.0, 2, -1, 5, 0]), adam.means, adam.squares)
     with torch.no_grad():
         torch.testing.assert_close(gate.by_head(images), logits[[2, 1, 0, 3, 4]])
     for ours, theirs in zip((adam.means, adam.squares), before, strict=True):
@@ -190,10 +185,10 @@ def test_half_way_the_best_head_comes_first_with_all_that_the_optimizer_knows_of
 
 def test_the_head_is_chosen_once_by_the_row_of_the_epoch_that_ends_at_half():
     state, images = training()
-    rows = []
-    state.network.half_way = lambda row, *vectors: rows.append(row["epoch"])
+    chosen_by = []
+    state.network.on_midpoint = lambda by_head, *vectors: chosen_by.append(by_head.tolist())
     run(state, images, epochs=5)
-    assert rows == [3]
+    assert chosen_by == [[state.rows[2][f"objective_head_{head}"] for head in range(5)]]
 
 
 def test_after_training_it_normalises_by_the_images():

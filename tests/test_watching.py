@@ -2,6 +2,7 @@
 
 import fcntl
 import io
+import json
 import os
 import pty
 import re
@@ -13,14 +14,11 @@ from logging import makeLogRecord
 from pathlib import Path
 from types import SimpleNamespace
 
-import pytest
 from rich.console import Console
 from snakemake_interface_logger_plugins.common import LogEvent
 from workspace import change_params, environment
 
-from moaplus.plan.runs import Run
-from moaplus.plan.studies import load
-from snakemake_logger_plugin_moaplus import Job, LogHandler, work
+from snakemake_logger_plugin_moaplus import Job, LogHandler
 
 WIDTH = 100
 
@@ -30,38 +28,64 @@ def test_without_a_terminal_there_is_a_line_for_each_job_that_trains(finished):
     counts = [
         re.match(r"(\d) of 8 trainings, \d+:\d\d: \S+/seed\d  epoch 1/1  loss", x) for x in said
     ]
-    assert [int(count[1]) for count in counts if count] == [2, 4, 6, 8]
-    assert len(said) <= 6
+    assert [int(count[1]) for count in counts if count] == list(range(1, 9))
+    assert len(said) <= 10
     assert list(finished.glob(".snakemake/log/*.log"))  # Snakemake's own, in full
 
 
-@pytest.fixture
-def runs(workspace) -> tuple[Run, ...]:
-    return next(iter(load().batches.values()))
+def progress(epoch: int) -> str:
+    """What training writes to its log after an epoch."""
+    return json.dumps({"epoch": epoch, "epochs": 4, "mixture_error": 0.25}) + "\n"
 
 
-def test_the_state_of_a_job_is_read_from_its_log(runs, tmp_path):
-    job = Job("train_x_y", tmp_path / "log", runs)
-    assert job.state().words == "train x y"
-    line = "epoch {}/1  objective 0.5  mixture error 0.25  routed error 0.3\n"
-    job.log.write_text(f"{runs[0].folder}\n{line.format(1)}{runs[1].folder}\n")
-    assert (job.state().trainings, job.state().work) == (1, work(runs[0]))
-    job.log.write_text(job.log.read_text() + line.format(1))
-    assert job.state().work == sum(map(work, runs))
-    assert job.state().words.endswith("seed1  epoch 1/1  loss 0.25")
+def handled(*records: dict) -> tuple[LogHandler, str]:
+    """A handler without a terminal that has had some of Snakemake's messages, and what it said."""
+    handler = LogHandler(SimpleNamespace(stdout=False, dryrun=False), None)
+    handler.console = Console(file=io.StringIO(), width=WIDTH)
+    for record in records:
+        handler.emit(makeLogRecord(record))
+    return handler, handler.console.file.getvalue()
+
+
+def begun(jobid: int, rule: str, log: Path, **wildcards: str) -> dict:
+    """Snakemake's message on a job that begins."""
+    job = {"jobid": jobid, "rule_name": rule, "log": [str(log)], "wildcards": wildcards}
+    return {"event": LogEvent.JOB_INFO} | job
+
+
+def test_the_state_of_a_training_is_the_last_progress_of_its_log(tmp_path):
+    job = Job("models/a/seed1", True, tmp_path / "log")
+    assert job.state() == (0, "models/a/seed1")
+    job.log.write_text(progress(1) + "a word for people\n" + progress(3))
+    assert job.state() == (0.75, "models/a/seed1  epoch 3/4  loss 0.25000")
+    assert job.read()[1] == ["a word for people"]
+    job.log.write_text(progress(1) + progress(3)[:20])  # while it is written
+    assert job.state()[0] == 0.25
+
+
+def test_trainings_are_counted_by_the_jobs_of_their_rule(tmp_path):
+    logs = [tmp_path / str(number) for number in range(3)]
+    for log in logs:
+        log.write_text(progress(2))
+    handler, said = handled(
+        {"event": LogEvent.RUN_INFO, "stats": {"train": 2, "score": 1, "total": 3}},
+        begun(1, "train", logs[0], run="models/a/seed0"),
+        begun(2, "score", logs[1]),
+        begun(3, "train", logs[2], run="models/a/seed1"),
+        {"event": LogEvent.JOB_FINISHED, "job_id": 1},
+        {"event": LogEvent.JOB_FINISHED, "job_id": 2},
+    )
+    assert said == "1 of 2 trainings, 0:00: models/a/seed0  epoch 2/4  loss 0.25000\n"
+    handler.console.print(handler._screen())
+    assert re.search(r"1 of 2 trainings ━+ +75 %", handler.console.file.getvalue())
 
 
 def test_a_source_that_failed_is_told(tmp_path):
-    told = Console(file=io.StringIO())
-    handler = LogHandler(SimpleNamespace(stdout=False, dryrun=False), None)
-    handler.console = told
     log = tmp_path / "fetch.log"
     failed = "data/raw/mnist/a: not from https://a.example: 404"
     log.write_text(f"{failed}\ndata/raw/mnist/a: from https://b.example, verified\n")
-    job = {"jobid": 1, "rule_name": "fetch", "log": [str(log)]}
-    handler.emit(makeLogRecord({"event": LogEvent.JOB_INFO} | job))
-    handler.emit(makeLogRecord({"event": LogEvent.JOB_FINISHED, "job_id": 1}))
-    assert told.file.getvalue() == f"{failed}\n"
+    _, said = handled(begun(1, "fetch", log), {"event": LogEvent.JOB_FINISHED, "job_id": 1})
+    assert said == log.read_text()
 
 
 def test_in_a_terminal_there_is_a_bar_and_a_stopped_run_says_how_to_go_on(workspace):

@@ -1,4 +1,4 @@
-"""`moaplus …`: a thin face over the package; each rule of the workflow is one such command.
+"""`moaplus …`: each rule of the workflow is one such command; people have some of their own.
 
 What a command imports inside its function is what its result depends on (`provenance.sources`).
 """
@@ -19,18 +19,19 @@ from moaplus.plan.results import (
     PICTURED,
     REPORT_FIGURES,
     RESULTS,
-    Report,
     report_of,
 )
+from moaplus.plan.runs import PARAMS
 from moaplus.plan.studies import Plan, load
 from moaplus.storage.files import UserError, one_of
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; print a fault that the user can put right as one line."""
-    options = _parser().parse_args(arguments)
+    options = vars(_parser().parse_args(arguments))
+    command = options.pop("command")
     try:
-        options.command(options)
+        command(**options)
         sys.stdout.flush()
     except UserError as error:
         print(f"moaplus: {error}", file=sys.stderr)
@@ -45,9 +46,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="moaplus", description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--partial", action="store_true", help="leave out runs whose training failed; name them"
-    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(function: Callable, argument: str = "", **settings) -> argparse.ArgumentParser:
@@ -58,32 +56,44 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument(argument.lower(), metavar=argument, **settings)
         return sub
 
+    def planned(function: Callable, argument: str = "", **settings) -> argparse.ArgumentParser:
+        sub = command(function, argument, **settings)
+        default = os.environ.get("MOAPLUS_PARAMS", PARAMS)  # set by the workflow for its jobs
+        sub.add_argument("--params", type=Path, default=default, help="instead of params.yaml")
+        return sub
+
     results = {"type": Path, "nargs": "?", "default": RESULTS}
-    command(_runs)
+    planned(_runs)
     command(_fetch, "DATASET")
-    command(_select, "SELECTION")
-    train = command(_train, "RUN", type=Path, nargs="+")
-    record = command(_record, "PATH", nargs="+")
-    for trains in (train, record):
-        trains.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
-        trains.add_argument("--threads", type=int, default=1)
-    command(_show, "RUN", type=Path)
-    command(_reference, "PATH")
-    command(_score, "FOLDER", **results)
-    command(_table, "FOLDER", **results)
-    command(_figure, "NAME")
-    command(_multiverse)
-    command(_environment, "FOLDER", **results)
+    planned(_select, "SELECTION")
+    train = planned(_train, "RUN", type=Path)
+    train.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    train.add_argument("--threads", type=int, default=1)
+    planned(_score, "RECORD", type=Path)
+    planned(_show, "RUN", type=Path)
+    reference = planned(_reference, "PATH")
+    for trains in (train, reference):
+        trains.add_argument(
+            "--allow-failure",
+            action="store_true",
+            default=bool(os.environ.get("MOAPLUS_ALLOW_FAILURE")),
+            help="a training that diverges is a result too",
+        )
+    planned(_runs_table, "FOLDER", **results)
+    planned(_table, "FOLDER", **results)
+    planned(_figure, "NAME")
+    planned(_multiverse)
+    planned(_environment, "FOLDER", **results)
     command(_simulate)
-    command(_probe, "NAME")
-    command(_audit)
-    command(_claims)
-    command(_verdicts)
+    planned(_probe, "NAME")
+    planned(_audit)
+    planned(_claims)
+    planned(_verdicts)
     cluster = command(_cluster, "IMAGES", type=Path)
-    cluster.add_argument("--clusters", type=int, required=True, help="how many")
+    cluster.add_argument("--clusters", type=int, required=True, help="number of clusters")
     cluster.add_argument("--model", type=Path, help="safetensors file to write, for `assign`")
     cluster.add_argument("--seed", type=int, default=0)
-    cluster.add_argument("--device", default="cpu", help="as torch names it")
+    cluster.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     assign = command(_assign, "MODEL", type=Path)
     assign.add_argument("images", metavar="IMAGES", type=Path)
     for own in (cluster, assign):
@@ -92,186 +102,185 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _plan(options: argparse.Namespace) -> Plan:
-    if not options.partial:
-        return load()
-    from moaplus.provenance.failures import without_failed
+def _trained(params: Path) -> Plan:
+    """Load the plan without default runs whose training diverged, as they left no arrays."""
+    from moaplus.runs.folder import read_header
 
-    return without_failed(load())
-
-
-def _report(options: argparse.Namespace) -> Report:
-    return report_of(_plan(options), options.folder)
+    plan = load(params)
+    runs = plan.default_runs.items()
+    return plan.without({folder for folder, run in runs if read_header(run).failed})
 
 
-def _runs(options: argparse.Namespace) -> None:
+def _runs(params: Path) -> None:
     """List the folders of all runs that params.yaml describes."""
-    print("\n".join(load().all_runs))
+    print("\n".join(load(params).all_runs))
 
 
-def _fetch(options: argparse.Namespace) -> None:
+def _fetch(dataset: str) -> None:
     """Fetch and verify a data set, such as mnist."""
     from moaplus.data.fetch import fetch
 
-    one_of("data set", options.dataset, DATASETS)
-    fetch(DATASETS[options.dataset], raw_files(options.dataset))
+    one_of("data set", dataset, DATASETS)
+    fetch(DATASETS[dataset], raw_files(dataset))
 
 
-def _select(options: argparse.Namespace) -> None:
+def _select(selection: str, params: Path) -> None:
     """Write the images and labels of one selection, such as mnist-0+1."""
     from moaplus.data.select import select
 
-    selections = load().selections
-    selection = selections[one_of("selection", options.selection, selections)]
-    select(selection, raw_files(selection.dataset))
+    selections = load(params).selections
+    chosen = selections[one_of("selection", selection, selections)]
+    select(chosen, raw_files(chosen.dataset))
 
 
-def _train(options: argparse.Namespace) -> None:
-    """Train runs, named by their folders, and apply each to its training and test images."""
-    plan = load()
-    runs = [plan.run(folder) for folder in options.run]
-    from moaplus.runs.batch import train_all
+def _train(run: Path, params: Path, device: str, threads: int, allow_failure: bool) -> None:
+    """Train a run, named by its folder, and apply it to its training and test images."""
+    plan = load(params)
+    described = plan.run(run)
+    from moaplus.runs.evaluation import evaluate
+    from moaplus.runs.training import DivergedError, train
 
-    diverged = train_all(runs, options.device, options.threads, plan.checkpoint_every)
-    if diverged:
-        raise UserError("\nmoaplus: ".join(diverged))
-
-
-def _record(options: argparse.Namespace) -> None:
-    """Train the runs of records, named by their paths; keep their scores and no models."""
-    plan = load()
-    records = [plan.record(path) for path in options.path]
-    from moaplus.report.recording import record_all
-    from moaplus.runs.batch import train_all
-
-    how = (options.device, options.threads, plan.checkpoint_every)
-    record_all(records, lambda runs: train_all(runs, *how))
+    try:
+        train(described, device, threads, plan.checkpoint_every)
+        evaluate(described, device, threads)
+    except DivergedError as error:
+        if described.keep and not allow_failure:
+            raise
+        print(error, file=sys.stderr)
+    described.checkpoint.unlink(missing_ok=True)
 
 
-def _show(options: argparse.Namespace) -> None:
+def _score(record: Path, params: Path) -> None:
+    """Score a trained run against the labels, and write its record."""
+    from moaplus.runs.scoring import score
+
+    score(load(params).recorded_run(record))
+
+
+def _show(run: Path, params: Path) -> None:
     """Print the scores of one trained run, named by its folder."""
-    from moaplus.report.rows import run_rows
+    from moaplus.runs.scoring import run_rows
 
-    for row in run_rows(load().run(options.run)):
+    for row in run_rows(load(params).run(run)):
         print("\n".join(f"{name:16} {value}" for name, value in row.items()), end="\n\n")
 
 
-def _reference(options: argparse.Namespace) -> None:
+def _reference(path: str, params: Path, allow_failure: bool) -> None:
     """Cluster a selection by a reference method, named by the file to write."""
     from moaplus.runs.clusterings import cluster_references
 
-    plan = _plan(options)
-    path = one_of("reference", options.path, plan.references)
-    cluster_references(plan.references[path], plan.settings)
+    plan = load(params)
+    one_of("reference", path, plan.references)
+    cluster_references(plan.references[path], plan.settings, allow_failure)
 
 
-def _score(options: argparse.Namespace) -> None:
+def _runs_table(folder: Path, params: Path) -> None:
     """Write runs.csv of a folder of results: results, or results/studies/NAME."""
     from moaplus.report.html import write_rows
-    from moaplus.report.scoring import write_runs
+    from moaplus.report.runs_table import write_runs
 
-    report = _report(options)
+    report = report_of(load(params), folder)
     write_runs(report)
     write_rows(report.runs_table)
 
 
-def _table(options: argparse.Namespace) -> None:
+def _table(folder: Path, params: Path) -> None:
     """Write table.md of a folder of results from its runs.csv."""
     from moaplus.report.html import write_page
     from moaplus.report.table import write_table
 
-    plan = _plan(options)
-    report = report_of(plan, options.folder)
+    plan = load(params)
+    report = report_of(plan, folder)
     write_table(report, plan)
     write_page(report.table)
 
 
-def _figure(options: argparse.Namespace) -> None:
+def _figure(name: str, params: Path) -> None:
     """Write one figure of results/figures, or that of a study, as PNG and SVG."""
     from moaplus.report.drawing import write_figure, write_study_figure
 
-    plan = _plan(options)
-    pictured = {name: plan.studies[name] for name in PICTURED if name in plan.studies}
-    name = one_of("figure", options.name, [*REPORT_FIGURES, *pictured])
+    plan = load(params)
+    pictured = {study: plan.studies[study] for study in PICTURED if study in plan.studies}
+    one_of("figure", name, [*REPORT_FIGURES, *pictured])
     if name in pictured:
         write_study_figure(pictured[name])
     else:
-        write_figure("report", name, plan)
+        write_figure("report", name, _trained(params))
 
 
-def _multiverse(options: argparse.Namespace) -> None:
+def _multiverse(params: Path) -> None:
     """Write results/multiverse.md and its figures."""
     from moaplus.report.html import write_page
     from moaplus.report.multiverse.multiverse_page import write_multiverse
 
-    plan = load()
+    plan = load(params)
     write_multiverse(plan, report_of(plan, MULTIVERSE))
     write_page(MULTIVERSE_PAGE)
 
 
-def _environment(options: argparse.Namespace) -> None:
+def _environment(folder: Path, params: Path) -> None:
     """Write environment.json of a folder of results: what made them."""
     from moaplus.provenance.environment import write_environment
 
-    write_environment(_report(options))
+    write_environment(report_of(load(params), folder))
 
 
-def _simulate(options: argparse.Namespace) -> None:
+def _simulate() -> None:
     """Write results/simulation.csv: the estimators on data with known components."""
     from moaplus.audit.simulation import simulate
 
     simulate()
 
 
-def _probe(options: argparse.Namespace) -> None:
+def _probe(name: str, params: Path) -> None:
     """Write one measurement of the audit to results/probes."""
     from moaplus.audit.measure import write_probe
 
-    write_probe(one_of("probe", options.name, names("audit/probes")), _plan(options))
+    write_probe(one_of("probe", name, names("audit/probes")), load(params))
 
 
-def _audit(options: argparse.Namespace) -> None:
+def _audit(params: Path) -> None:
     """Write results/audit.md and its figures."""
     from moaplus.audit.page import write_audit
     from moaplus.report.html import write_page
 
-    write_audit(_plan(options))
+    write_audit(_trained(params))
     write_page(AUDIT)
 
 
-def _claims(options: argparse.Namespace) -> None:
+def _claims(params: Path) -> None:
     """Write results/claims.md and claims.csv, every claim of the paper, and results/metrics."""
+    from moaplus.report.glance import write_opening
     from moaplus.report.html import write_page
     from moaplus.report.ledger import write_claims
     from moaplus.report.metrics import write_metrics
-    from moaplus.report.opening import write_opening
 
-    plan = _plan(options)
+    plan = load(params)
     write_claims(plan)
     write_metrics(plan)
     write_page(CLAIMS_PAGE)
     write_opening(plan)
 
 
-def _verdicts(options: argparse.Namespace) -> None:
+def _verdicts(params: Path) -> None:
     """Print the verdicts on the paper's claims in a few lines."""
-    from moaplus.report.verdicts import verdicts
+    from moaplus.report.glance import verdicts
 
-    print(verdicts(_plan(options)))
+    print(verdicts(load(params)))
 
 
-def _cluster(options: argparse.Namespace) -> None:
+def _cluster(**options) -> None:
     """Cluster your own images: a folder of PNG or JPEG files, an npy or npz array, an idx file."""
     from moaplus.own_images import cluster_images
 
-    cluster_images(options)
+    cluster_images(argparse.Namespace(**options))
 
 
-def _assign(options: argparse.Namespace) -> None:
+def _assign(**options) -> None:
     """Put new images into the clusters of a model that `moaplus cluster --model` wrote."""
     from moaplus.own_images import assign_images
 
-    assign_images(options)
+    assign_images(argparse.Namespace(**options))
 
 
 if __name__ == "__main__":

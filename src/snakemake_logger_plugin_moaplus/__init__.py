@@ -1,18 +1,17 @@
 """What a run looks like: one bar over all trainings, what runs now, and the lines that matter.
 
 Snakemake finds this by its name: `snakemake --logger moaplus`. The full log is in .snakemake/log.
-Every Snakemake imports it at its start, before the Snakefile says which sources are to be used: so
-`moaplus` is imported later.
+A training is a job of the rule `train`, its run the wildcard `run`. A line of a job's log that is a
+JSON object is progress, an epoch each; any other line is for people.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -21,71 +20,63 @@ from rich.text import Text
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-if TYPE_CHECKING:
-    from moaplus.plan.runs import Run
-    from moaplus.plan.studies import Plan
-
-IMAGES_OF_A_CLASS = 6000  # about, in each of the data sets
-EPOCH = re.compile(r"epoch (\d+)/\d+ .*mixture error (\S+)")
-ROUTINE = re.compile(
-    r"epoch \d+/\d+ |(models|scratch)/\S+$|.*: already (there|trained)|.*verified$"
-)
-SHOWN = 8  # running jobs, at most
+TRAIN = "train"  # the rule
+JOBS = 8  # running ones that are shown, at most
 
 
 @dataclass
 class Job:
-    """A job that Snakemake runs: its rule, its log, and the runs that it trains, if any."""
+    """A job that Snakemake runs.
 
-    rule: str
+    Attributes:
+        title: its run, or its rule.
+        trains: whether it is a training.
+        log: its file, if it has one.
+    """
+
+    title: str
+    trains: bool
     log: Path | None
-    runs: tuple[Run, ...]
 
-    def lines(self) -> list[str]:
-        """What its log says by now."""
+    def read(self) -> tuple[dict, list[str]]:
+        """Return the last progress that its log has by now, and the lines for people."""
+        progress, lines = {}, []
+        for line in self._lines():
+            value = _json(line)
+            if isinstance(value, dict):
+                progress = value
+            else:
+                lines.append(line)
+        return progress, lines
+
+    def state(self) -> tuple[float, str]:
+        """Return which share of its training is done, and what to show of it."""
+        progress, _ = self.read()
+        if not progress:
+            return 0.0, self.title
+        epoch, epochs = progress["epoch"], progress["epochs"]
+        loss = progress["mixture_error"]
+        return epoch / epochs, f"{self.title}  epoch {epoch}/{epochs}  loss {loss:.5f}"
+
+    def _lines(self) -> list[str]:
         try:
             return self.log.read_text(encoding="utf-8").splitlines() if self.log else []
         except OSError:
             return []
 
-    def state(self) -> State:
-        """Where it is, by its log: a line with the folder of each run, and one for each epoch."""
-        lines, folders = self.lines(), {run.folder for run in self.runs}
-        begun = [place for place, line in enumerate(lines) if Path(line) in folders]
-        if not begun:
-            return State(0, 0, self.rule.replace("_", " "))
-        *before, run = self.runs[: len(begun)]
-        done, words = sum(map(work, before)), "/".join(run.folder.parts[1:])
-        epochs = [found for line in lines[begun[-1] :] if (found := EPOCH.match(line))]
-        if epochs:
-            epoch, loss = epochs[-1].groups()
-            done += work(run) * int(epoch) / run.training.epochs
-            words += f"  epoch {epoch}/{run.training.epochs}  loss {loss}"
-        return State(len(before), done, words)
+
+def _json(line: str) -> object:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
 
 
-@dataclass
-class State:
-    """Trainings that a job has ended, its share of the work, and what it does now."""
-
-    trainings: int
-    work: float
-    words: str
-
-
-def work(run: Run) -> float:
-    """What a training costs, beside others: images that experts see."""
-    images = run.selection.images or IMAGES_OF_A_CLASS * len(run.selection.classes)
-    return run.training.epochs * run.experts * images
-
-
-def trained_by(plan: Plan) -> dict[str, tuple[Run, ...]]:
-    """The rules that train -> the runs that each trains, in its order."""
-    records = {
-        f"record_{name}": tuple(run for record in batch for run in record.runs)
-        for name, batch in plan.record_batches.items()
-    }
-    return records | {f"train_{name}": batch for name, batch in plan.batches.items()}
+def _job(record: logging.LogRecord) -> Job:
+    """Return the job that Snakemake tells of."""
+    trains = record.rule_name == TRAIN
+    title = record.wildcards["run"] if trains else record.rule_name.replace("_", " ")
+    return Job(title, trains, Path(record.log[0]) if record.log else None)
 
 
 class LogHandler(LogHandlerBase):
@@ -100,9 +91,7 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         self.console = Console(stderr=not self.common_settings.stdout, highlight=False)
         self.jobs: dict[int, Job] = {}
-        self.batches: dict[str, tuple[Run, ...]] = {}
         self.wanted = self.finished = 0  # trainings
-        self.finished_work = 0.0
         self.early = False  # whether it ends before all is done
         self.begun = time.monotonic()
         self.bar = Progress(
@@ -122,10 +111,7 @@ class LogHandler(LogHandlerBase):
         elif event == LogEvent.RUN_INFO:
             self._begin(record.stats)
         elif event == LogEvent.JOB_INFO:
-            log = Path(record.log[0]) if record.log else None
-            self.jobs[record.jobid] = Job(
-                record.rule_name, log, self.batches.get(record.rule_name, ())
-            )
+            self.jobs[record.jobid] = _job(record)
         elif event == LogEvent.JOB_FINISHED:
             self._finish(record.job_id)
         elif event == LogEvent.JOB_ERROR and record.jobid in self.jobs:
@@ -137,14 +123,9 @@ class LogHandler(LogHandlerBase):
             self._say(self.format(record))
 
     def _begin(self, stats: dict) -> None:
-        from moaplus.plan.studies import load
-
-        everything = trained_by(load())
-        self.batches = {rule: everything[rule] for rule in stats if rule in everything}
-        runs = [run for batch in self.batches.values() for run in batch]
-        self.wanted = len(runs)
-        if runs:
-            self.bar.add_task("", total=sum(map(work, runs)))
+        self.wanted = stats.get(TRAIN, 0)
+        if self.wanted:
+            self.bar.add_task("", total=self.wanted)
         if self.console.is_terminal:
             self.live.start()
 
@@ -153,37 +134,35 @@ class LogHandler(LogHandlerBase):
         if job is None:
             return
         self._tell(job)
-        self.finished += len(job.runs)
-        self.finished_work += sum(map(work, job.runs))
-        if job.runs and not self.console.is_terminal:
+        self.finished += job.trains
+        if job.trains and not self.console.is_terminal:
             minutes, seconds = divmod(int(time.monotonic() - self.begun), 60)
-            self._say(f"{self._count()}, {minutes}:{seconds:02}: {job.state().words}")
+            _, shown = job.state()
+            self._say(f"{self._count()}, {minutes}:{seconds:02}: {shown}")
 
     def _fail(self, job: Job) -> None:
         self.early = True
         self._tell(job)
-        self._say(f"{job.state().words}: not completed; its log is {job.log}")
+        _, shown = job.state()
+        self._say(f"{shown}: not completed; its log is {job.log}")
 
     def _tell(self, job: Job) -> None:
-        """Say what is out of the routine in a job's log: a source that failed, a divergence."""
-        for line in job.lines():
-            if not ROUTINE.match(line):
-                self._say(line)
+        """Say what a job's log has for people: a source that failed, a divergence."""
+        _, lines = job.read()
+        for line in lines:
+            self._say(line)
 
-    def _count(self, running: int = 0) -> str:
-        return f"{self.finished + running} of {self.wanted} trainings"
+    def _count(self) -> str:
+        return f"{self.finished} of {self.wanted} trainings"
 
     def _screen(self) -> Group:
         states = [job.state() for job in list(self.jobs.values())]
-        shown = [
-            Text(f"  {state.words}", "", overflow="ellipsis", no_wrap=True) for state in states
-        ]
+        rows = [Text(f"  {shown}", "", overflow="ellipsis", no_wrap=True) for _, shown in states]
         if not self.wanted:
-            return Group(*shown[:SHOWN])
-        done = self.finished_work + sum(state.work for state in states)
-        count = self._count(sum(state.trainings for state in states))
-        self.bar.update(self.bar.task_ids[0], description=count, completed=done)
-        return Group(self.bar.get_renderable(), *shown[:SHOWN])
+            return Group(*rows[:JOBS])
+        done = self.finished + sum(share for share, _ in states)
+        self.bar.update(self.bar.task_ids[0], description=self._count(), completed=done)
+        return Group(self.bar.get_renderable(), *rows[:JOBS])
 
     def _say(self, text: str) -> None:
         self.console.print(text, markup=False, soft_wrap=True)

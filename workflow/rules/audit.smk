@@ -1,6 +1,6 @@
 rule simulate:
     input:
-        step_sources("simulate"),
+        verified,
     output:
         results.SIMULATION,
     log:
@@ -8,15 +8,17 @@ rule simulate:
     conda:
         "../../environment.yml"
     threads: 1
+    params:
+        sources=step_digest("simulate"),
     shell:
         "python -m moaplus.cli simulate > {log:q} 2>&1"
 
 
 rule probe:
     input:
-        lambda wildcards: step_sources("probe", f"moaplus.audit.probes.{wildcards.probe}"),
+        verified,
         lambda wildcards: (
-            [run.concentrations for run in PLAN.probed_runs]
+            [path for run in PLAN.probed_runs for path in (run.model, run.concentrations)]
             if wildcards.probe == "mini_batches"
             else recorded_studies("seeds") if wildcards.probe == "interval_coverage" else []
         ),
@@ -28,18 +30,18 @@ rule probe:
         "../../environment.yml"
     threads: 1
     params:
-        partial=PARTIAL,
+        sources=lambda wildcards: step_digest("probe", f"moaplus.audit.probes.{wildcards.probe}"),
     shell:
-        "python -m moaplus.cli {params.partial} probe {wildcards.probe:q} > {log:q} 2>&1"
+        "python -m moaplus.cli probe {wildcards.probe:q} > {log:q} 2>&1"
 
 
 rule audit:
     input:
+        verified,
         REPORT.runs_table,
         results.SIMULATION,
         [results.PROBES / f"{name}.csv" for name in results.PROBE_NAMES],
-        [path for run in REPORT.runs for path in (run.history, run.samples)],
-        step_sources("audit", *(f"moaplus.audit.figures.{n}" for n in results.AUDIT_FIGURES)),
+        [path for run in REPORT.runs for path in (run.model, run.history, run.samples)],
     output:
         results.AUDIT,
         report(
@@ -55,20 +57,22 @@ rule audit:
     conda:
         "../../environment.yml"
     params:
-        partial=PARTIAL,
         studies=PLAN.default,
+        sources=step_digest(
+            "audit", *(f"moaplus.audit.figures.{name}" for name in results.AUDIT_FIGURES)
+        ),
     shell:
-        "python -m moaplus.cli {params.partial} audit > {log:q} 2>&1"
+        "python -m moaplus.cli audit > {log:q} 2>&1"
 
 
 rule claims:
     input:
+        verified,
         REPORT.runs_table,
         results.AUDIT_TABLE,
         recorded_studies("long", "seeds"),
-        recorded(run for protocol in PLAN.protocols for run in protocol.runs),
+        recorded([run for protocol in PLAN.protocols for run in protocol.runs]),
         results.FIGURES / "reconstructions.png",
-        step_sources("claims"),
     output:
         results.CLAIMS_PAGE,
         report(
@@ -85,7 +89,7 @@ rule claims:
     conda:
         "../../environment.yml"
     params:
-        partial=PARTIAL,
         studies=PLAN.default,
+        sources=step_digest("claims"),
     shell:
-        "python -m moaplus.cli {params.partial} claims > {log:q} 2>&1"
+        "python -m moaplus.cli claims > {log:q} 2>&1"

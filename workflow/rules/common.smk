@@ -1,3 +1,31 @@
+# The first input of every rule. It adds no file, and once, before any job is planned, it forces the
+# jobs whose files are damaged or were made by other settings or sources. It only reads.
+def verified(wildcards):
+    if workflow.is_main_process:
+        force_faulty(workflow.dag)
+    return []
+
+
+@functools.cache
+def force_faulty(dag):
+    # Every file is whole or absent: none that is there is ever half a file.
+    if workflow.execution_settings is not None:
+        workflow.execution_settings.keep_incomplete = True
+    try:
+        faults = find_faults(PLAN, FACTS)
+    except UserError as error:
+        raise WorkflowError(str(error))
+    FACTS.save()
+    for fault in faults:
+        dag.forcefiles.add(str(fault.path))
+        if fault.kind == "damaged":
+            print(f"{fault}; it is made again where it is needed", file=sys.stderr)
+
+
+def priority(run):
+    return run.experts if run.keep else -run.training.epochs
+
+
 # What the rules of a folder of results take.
 def studies_of(wildcards):
     return [study.name for study in report_of(PLAN, wildcards.place).studies]
@@ -9,10 +37,14 @@ def pages_of(wildcards):
     return [f"moaplus.report.pages.{name}" for name in studies if name in results.PAGES]
 
 
-# Records of runs that are not made by default, for pages that show them where they are complete.
+# The record of a run: one that is there and of its settings is an input that no rule makes.
+def record_of(run):
+    return FOUND.get(run) or run.record
+
+
+# The records of runs that are not made by default, if all are there, for pages that show them.
 def recorded(runs):
-    paths = [record.path for record in records_of(runs)]
-    return paths if RECORDED.issuperset(path.as_posix() for path in paths) else []
+    return [FOUND[run] for run in runs] if all(FOUND[run] for run in runs) else []
 
 
 def recorded_studies(*names):
@@ -22,9 +54,7 @@ def recorded_studies(*names):
 
 # What a page of results shows beside its own runs.
 def table_records(place):
-    if place == RESULTS.as_posix():
-        return recorded_studies("long", "seeds")
-    return [record.path for record in report_of(PLAN, place).records]
+    return recorded_studies("long", "seeds") if place == RESULTS.as_posix() else []
 
 
 # Figures that a page shows, which must be there before it.

@@ -1,6 +1,6 @@
 rule fetch:
     input:
-        ancient(step_sources("fetch")),
+        verified,
     output:
         # Files that are there and right are kept when another is missing.
         [
@@ -22,8 +22,8 @@ rule fetch:
 
 rule select:
     input:
+        verified,
         lambda wildcards: list(raw_files(PLAN.selections[wildcards.selection].dataset)),
-        step_sources("select"),
     output:
         images=f"{SELECTED}/{{selection}}/images.npz",
         labels=f"{SELECTED}/{{selection}}/labels.npz",
@@ -31,5 +31,7 @@ rule select:
         "logs/selected/{selection}.log",
     conda:
         "../../environment.yml"
+    params:
+        sources=step_digest("select"),
     shell:
         "python -m moaplus.cli select {wildcards.selection:q} > {log:q} 2>&1"

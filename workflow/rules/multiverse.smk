@@ -7,14 +7,13 @@ rule multiverse:
     input:
         results.MULTIVERSE / "environment.json",
         results.MULTIVERSE_PAGE,
-        [record.path for record in report_of(PLAN, results.MULTIVERSE).records],
 
 
 rule multiverse_page:
     input:
+        verified,
         results.MULTIVERSE / "runs.csv",
         FRESH,
-        step_sources("multiverse"),
     output:
         results.MULTIVERSE_PAGE,
         report(
@@ -29,6 +28,7 @@ rule multiverse_page:
     conda:
         "../../environment.yml"
     params:
-        multiverse=PLAN.params.get("multiverse"),
+        multiverse=PLAN.params.multiverse and PLAN.params.multiverse.model_dump(),
+        sources=step_digest("multiverse"),
     shell:
         "python -m moaplus.cli multiverse > {log:q} 2>&1"

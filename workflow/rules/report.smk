@@ -1,9 +1,14 @@
 # {place} is results, or results/studies/NAME for a study that is not run by default:
-# snakemake --cores all results/studies/NAME/{table.md,environment.json}
-rule score:
+# snakemake --cores all NAME
+rule runs_table:
     input:
-        lambda wildcards: report_of(PLAN, wildcards.place).scored,
-        step_sources("score"),
+        verified,
+        lambda wildcards: list(map(record_of, report_of(PLAN, wildcards.place).runs)),
+        lambda wildcards: [
+            path
+            for reference in report_of(PLAN, wildcards.place).references
+            for path in (reference.path, reference.selection.labels_path)
+        ],
     output:
         "{place}/runs.csv",
         report(
@@ -13,22 +18,22 @@ rule score:
             caption="../report/runs.rst",
         ),
     log:
-        "logs/{place}/score.log",
+        "logs/{place}/runs_table.log",
     conda:
         "../../environment.yml"
     params:
-        partial=PARTIAL,
         studies=studies_of,
+        sources=step_digest("runs_table"),
     shell:
-        "python -m moaplus.cli {params.partial} score {wildcards.place:q} > {log:q} 2>&1"
+        "python -m moaplus.cli runs_table {wildcards.place:q} > {log:q} 2>&1"
 
 
 rule table:
     input:
+        verified,
         "{place}/runs.csv",
         lambda wildcards: table_records(wildcards.place),
         lambda wildcards: pictures_of(wildcards.place),
-        lambda wildcards: step_sources("table", *pages_of(wildcards)),
     output:
         "{place}/table.md",
         report(
@@ -42,17 +47,17 @@ rule table:
     conda:
         "../../environment.yml"
     params:
-        partial=PARTIAL,
         studies=studies_of,
+        sources=lambda wildcards: step_digest("table", *pages_of(wildcards)),
     shell:
-        "python -m moaplus.cli {params.partial} table {wildcards.place:q} > {log:q} 2>&1"
+        "python -m moaplus.cli table {wildcards.place:q} > {log:q} 2>&1"
 
 
 rule figure:
     input:
+        verified,
         REPORT.runs_table,
-        [path for run in REPORT.runs for path in (run.history, run.concentrations, run.samples)],
-        lambda wildcards: step_sources("figure", f"moaplus.report.figures.{wildcards.figure}"),
+        [path for run in REPORT.runs for path in run.files],
     output:
         report(
             f"{results.FIGURES}/{{figure}}.png",
@@ -66,17 +71,18 @@ rule figure:
     conda:
         "../../environment.yml"
     params:
-        partial=PARTIAL,
         studies=PLAN.default,
+        sources=lambda wildcards: step_digest(
+            "figure", f"moaplus.report.figures.{wildcards.figure}"
+        ),
     shell:
-        "python -m moaplus.cli {params.partial} figure {wildcards.figure:q} > {log:q} 2>&1"
+        "python -m moaplus.cli figure {wildcards.figure:q} > {log:q} 2>&1"
 
 
 rule study_figure:
     input:
+        verified,
         "results/studies/{study}/runs.csv",
-        lambda wildcards: table_records(f"results/studies/{wildcards.study}"),
-        lambda wildcards: step_sources("figure", f"moaplus.report.pages.{wildcards.study}"),
     output:
         report(
             "results/studies/{study}/{study}.png",
@@ -90,15 +96,15 @@ rule study_figure:
     conda:
         "../../environment.yml"
     params:
-        partial=PARTIAL,
+        sources=lambda wildcards: step_digest("figure", f"moaplus.report.pages.{wildcards.study}"),
     shell:
-        "python -m moaplus.cli {params.partial} figure {wildcards.study:q} > {log:q} 2>&1"
+        "python -m moaplus.cli figure {wildcards.study:q} > {log:q} 2>&1"
 
 
 rule environment:
     input:
+        verified,
         lambda wildcards: report_of(PLAN, wildcards.place).results,
-        step_sources("environment"),
     output:
         # A result that is as it was stays with what made it.
         update("{place}/environment.json"),
@@ -107,6 +113,6 @@ rule environment:
     conda:
         "../../environment.yml"
     params:
-        partial=PARTIAL,
+        sources=step_digest("environment"),
     shell:
-        "python -m moaplus.cli {params.partial} environment {wildcards.place:q} > {log:q} 2>&1"
+        "python -m moaplus.cli environment {wildcards.place:q} > {log:q} 2>&1"

@@ -7,7 +7,7 @@ from scipy.stats import norm
 from moaplus.audit.section import Section, figure, read_probe, read_simulation
 from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
-from moaplus.report.claims import FAILS, HOLDS, OPEN
+from moaplus.report.claims import FAILS, HOLDS, NEITHER, OPEN, Verdict
 
 
 def any_weights(plan: Plan) -> list[Section]:
@@ -26,16 +26,18 @@ def any_weights(plan: Plan) -> list[Section]:
     ).reset_index()
     return [
         Section(
+            key="weights_shape",
             claim="Minimax weights are A = (PᵀP)⁻¹P or [Γ⁻¹P]_ik (slides on varying "
             "concentrations and the modified loss)",
             tested="The product as printed, with P of shape (n, M) as the weights a_i^k have it.",
             outcome=f"(PᵀP)⁻¹P multiplies (M, M) by (n, M), which {printed} unless n = M. What is "
             "meant is A = PΓ⁻¹, (n, M).",
-            verdict=f"as printed it {printed}; A = PΓ⁻¹ is meant",
+            verdict=Verdict(NEITHER, f"as printed it {printed}; A = PΓ⁻¹ is meant"),
             files="this section",
             body=[],
         ),
         Section(
+            key="weights_unbiased",
             claim="Minimax weights make AᵀP = I, so that weighted sums are unbiased",
             tested="A = PΓ⁻¹ of 1,000 random images by the QR factorisation of `minimax_weights` "
             "and by an explicit inverse of Γ, four kinds of P, M = 2 to 10.",
@@ -43,7 +45,7 @@ def any_weights(plan: Plan) -> list[Section]:
             f"{worst.loc['float32', 'qr']:.1e} in float32; by an explicit inverse "
             f"{worst.loc['float64', 'explicit_inverse']:.1e} and "
             f"{worst.loc['float32', 'explicit_inverse']:.1e}.",
-            verdict=HOLDS if exact else FAILS,
+            verdict=Verdict(HOLDS if exact else FAILS),
             files="[weights.csv](probes/weights.csv)",
             body=[
                 markdown(
@@ -89,12 +91,13 @@ def any_bound(plan: Plan) -> list[Section]:
     body += [figure("bound_ratios", "|s| over the paper's bound")]
     worst = rows["worst_paper_ratio"].max()
     m2 = two["violations_negative"].sum()
-    fails = "does not hold as stated; holds where s ≥ 0" if nonnegative == 0 else FAILS
+    fails = Verdict(FAILS, "as stated; holds where s ≥ 0" if nonnegative == 0 else "")
     frobenius = rows["frobenius_violations"].sum()
     draws = rows["draws"].iloc[0]
     positive = more["violations_nonnegative"].sum()
     return [
         Section(
+            key="bound_two",
             claim='|s| is at most the paper\'s bound for M = 2 (slide "Modified Loss Function")',
             tested=f"{draws:,} random batches of 64 images for each kind of P and e, and every "
             "2×2 P in tenths with every e of zeros and ones.",
@@ -102,30 +105,32 @@ def any_bound(plan: Plan) -> list[Section]:
             f"{bad['violations']} of {bad['cases']} small cases; with s ≥ 0 in {nonnegative} of "
             f"{two['draws'].sum() - two['negative'].sum() + good['cases']:,}. The largest "
             f"|s|/bound of all M is {worst:,.0f}.",
-            verdict=HOLDS if m2 == 0 else fails,
+            verdict=Verdict(HOLDS) if m2 == 0 else fails,
             files="[random_batches.csv](probes/random_batches.csv), "
             "[counterexamples.csv](probes/counterexamples.csv)",
             body=body,
         ),
         Section(
+            key="bound_more",
             claim='"In general, this bounding is not true for M > 2" (same slide)',
             tested="The same, for M = 3, 5, 10.",
             outcome=f"It fails in {more['violations_negative'].sum():,} batches with s < 0 and in "
             f"{positive:,} with s ≥ 0, and in {small[small['experts'] > 2]['violations'].sum():,} "
             "small cases with M = 3 (above).",
-            verdict=HOLDS if small[small["experts"] > 2]["violations"].min() > 0 else OPEN,
+            verdict=Verdict(HOLDS if small[small["experts"] > 2]["violations"].min() > 0 else OPEN),
             files="[random_batches.csv](probes/random_batches.csv), "
             "[counterexamples.csv](probes/counterexamples.csv)",
             body=[],
         ),
         Section(
+            key="bound_frobenius",
             claim="The Frobenius bound holds for every M (ours)",
             tested="The same batches.",
             outcome=f"{frobenius} of {rows['draws'].sum():,} batches break it. It is loose: by "
             "kind of P and e the median of |s|/bound lies between "
             f"{rows['median_frobenius_ratio'].min():.4f} and "
             f"{rows['median_frobenius_ratio'].max():.2f}.",
-            verdict=HOLDS if frobenius == 0 else FAILS,
+            verdict=Verdict(HOLDS if frobenius == 0 else FAILS),
             files="[random_batches.csv](probes/random_batches.csv)",
             body=[],
         ),
@@ -171,12 +176,13 @@ def _unbiased(rows: pd.DataFrame, tested: str) -> Section:
     limit = norm.ppf(1 - 0.05 / (2 * len(rows)))  # Bonferroni
     coverage = _coverage(rows)
     return Section(
+        key="estimators_unbiased",
         claim="Weighted means and distribution functions are unbiased (theory of the slide "
         '"Intro to Mixture Model with Varying Concentrations")',
         tested=tested,
         outcome=f"Of {len(rows)} biases the largest is {ratios.max():.1f} times its Monte-Carlo "
         f"error; {limit:.1f} would be too much. {coverage[0]}",
-        verdict=HOLDS if ratios.max() <= limit and coverage[1] else FAILS,
+        verdict=Verdict(HOLDS if ratios.max() <= limit and coverage[1] else FAILS),
         files="[simulation.csv](simulation.csv)",
         body=[],
     )
@@ -189,6 +195,7 @@ def _least_squares(rows: pd.DataFrame, tested: str, table: list[dict]) -> Sectio
     coverage = _coverage(rows)
     close = ratios.between(0.9, 1.1).all()
     return Section(
+        key="least_squares",
         claim="Modified least squares is consistent and asymptotically normal, with the variance "
         "of Liubashenko and Maiboroda (2015) and Miroshnichenko and Maiboroda (2020)",
         tested=tested,
@@ -198,7 +205,9 @@ def _least_squares(rows: pd.DataFrame, tested: str, table: list[dict]) -> Sectio
         + ", ".join(f"{share:.2f} (n = {n:,})" for n, share in shares.items())
         + " of the estimator's standard deviation. Variance over its estimate at the largest n: "
         f"{ratios.min():.2f} to {ratios.max():.2f}. {coverage[0]}",
-        verdict=f"{HOLDS}, from n = {coverage[1]:,} on" if close and coverage[1] else FAILS,
+        verdict=Verdict(HOLDS, f"from n = {coverage[1]:,} on")
+        if close and coverage[1]
+        else Verdict(FAILS),
         files="[simulation.csv](simulation.csv)",
         body=[figure("estimators", "Bias and coverage by sample size"), markdown(table)],
     )

@@ -4,17 +4,10 @@ import numpy as np
 
 from moaplus.audit.section import NOT_RUN, Section, train_rows
 from moaplus.plan.studies import Plan
-from moaplus.report.cells import (
-    ROWS,
-    cell,
-    cells,
-    code,
-    estimate_text,
-    markdown,
-    paired_difference,
-    query_of,
-)
-from moaplus.report.claims import FAILS, HOLDS, OPEN, direction
+from moaplus.report.cells import Cell, cell, cells, markdown, paired_difference
+from moaplus.report.claims import FAILS, HOLDS, NEITHER, OPEN, Verdict, direction
+from moaplus.report.lines import CONFIGURATION
+from moaplus.report.quantities import QUANTITIES
 from moaplus.report.titles import METHODS
 from moaplus.theory.scores import NMI_MEANS, nmi_ceiling
 
@@ -31,21 +24,25 @@ def expert_balance(plan: Plan) -> list[Section]:
             table.append(
                 {"images": selection, "M": M, "method": METHODS[method]}
                 | cells(rows, quantities)
-                | {ROWS: code(query_of(rows))}
+                | {CONFIGURATION: f"`{rows[CONFIGURATION].iloc[0]}`"}
             )
         for other, found in against.items():
             if other in methods and "moa_plus" in methods:
                 found.append((selection, M, methods["moa_plus"], methods[other]))
     return [
-        _balance_section(claim, against[other], table if other == "moa" else [])
-        for other, claim in (
-            ("moa", 'MoA+ "regularizes the gate, balances experts" (slide "Synthesis")'),
-            ("st_moe", "MoA+ does what the usual cure for dominance, ST-MoE's losses, does not"),
+        _balance_section(key, claim, against[other], table if other == "moa" else [])
+        for other, key, claim in (
+            ("moa", "balance", 'MoA+ "regularizes the gate, balances experts" (slide "Synthesis")'),
+            (
+                "st_moe",
+                "balance_cure",
+                "MoA+ does what the usual cure for dominance, ST-MoE's losses, does not",
+            ),
         )
     ]
 
 
-def _balance_section(claim: str, pairs: list[tuple], table: list[dict]) -> Section:
+def _balance_section(key: str, claim: str, pairs: list[tuple], table: list[dict]) -> Section:
     words = []
     sides = {"load_entropy": set(), "nmi": set()}
     for selection, M, ours, other in pairs:
@@ -53,14 +50,19 @@ def _balance_section(claim: str, pairs: list[tuple], table: list[dict]) -> Secti
         for quantity, name in (("load_entropy", "load entropy"), ("nmi", "NMI")):
             difference = paired_difference(ours, other, quantity)
             sides[quantity].add(direction(difference))
-            cells.append(f"{name} {estimate_text(difference, quantity)} ({direction(difference)})")
+            cells.append(
+                f"{name} {Cell(difference, QUANTITIES[quantity])} ({direction(difference)})"
+            )
         words.append(f"{selection}, M = {M}: {', '.join(cells)}")
     return Section(
+        key=key,
         claim=claim,
         tested="Dominance (largest load, 1/M at best) and entropy of the loads over ln M (1 at "
         "best), of the gate on the training images; MoA+ minus the other, seed by seed.",
         outcome="; ".join(words) + "." if words else NOT_RUN,
-        verdict=f"balance: {_verdict(sides['load_entropy'])}; NMI: {_verdict(sides['nmi'])}",
+        verdict=Verdict(
+            NEITHER, f"balance: {_verdict(sides['load_entropy'])}; NMI: {_verdict(sides['nmi'])}"
+        ),
         files="[runs.csv](runs.csv)",
         body=[markdown(table)] if table else [],
     )
@@ -93,18 +95,21 @@ def nmi_ceilings(plan: Plan) -> list[Section]:
     measured = [
         {"images": selection, "method": METHODS[method]}
         | {m: cell(rows, "nmi" if m == "arithmetic" else f"nmi_{m}") for m in NMI_MEANS}
-        | {ROWS: code(query_of(rows))}
+        | {CONFIGURATION: f"`{rows[CONFIGURATION].iloc[0]}`"}
         for (selection, method), rows in runs.groupby(["images", "method"], sort=False)
     ]
     return [
         Section(
+            key="nmi_ceiling",
             claim="NMI 0.8 with M = 2, as in the paper's table, is possible on all ten digits",
             tested="The most that M clusters can reach against C balanced classes, dividing the "
             "information by the arithmetic mean of the two entropies (scikit-learn's default), "
             "their geometric mean, the smaller or the larger; and our M = 2 runs under each.",
             outcome=f"Of the four only {', '.join(f'`{mean}`' for mean in could)} lets two "
             "clusters reach 0.75 on ten classes; what our runs reach under it stands below.",
-            verdict="impossible, except with " + ", ".join(f"`{mean}`" for mean in could),
+            verdict=Verdict(
+                NEITHER, "impossible, except with " + ", ".join(f"`{mean}`" for mean in could)
+            ),
             files="[runs.csv](runs.csv)",
             body=[markdown(table), "Our runs with M = 2, training images:", markdown(measured)],
         )

@@ -2,45 +2,42 @@
 
 import pandas as pd
 
-from moaplus.audit.section import NOT_RUN, Section, figure, read_probe, train_rows
+from moaplus.audit.section import MOA_PLUS, NOT_RUN, Section, figure, read_probe, train_rows
 from moaplus.plan.results import GRADIENT_TIMES
 from moaplus.plan.studies import Plan
-from moaplus.report.cells import (
-    ROWS,
-    cells,
-    code,
-    estimate_text,
-    images_in_short,
-    markdown,
-    paired_difference,
-    query_of,
-)
-from moaplus.report.claims import FAILS, HOLDS, OPEN, direction
-from moaplus.report.labels import label_of
-from moaplus.report.rows import read_history
-from moaplus.report.titles import METHODS
+from moaplus.report.cells import Cell, cells, markdown, paired_difference
+from moaplus.report.claims import FAILS, HOLDS, NEITHER, OPEN, Verdict, direction
+from moaplus.report.lines import CONFIGURATION
+from moaplus.report.quantities import QUANTITIES
+from moaplus.report.titles import METHODS, format_images, label_run
+from moaplus.runs.folder import load_history
 from moaplus.storage.frames import load_frame
 
 
 def bound_along_training(plan: Plan) -> list[Section]:
-    """The bound where it is used: every step of every MoA+ run."""
-    rows = [_training_row(label, runs) for label, runs in moa_plus_groups(plan).items()]
-    ours = [row for row in rows if row["objective"] == METHODS["moa_plus"]]
+    """Audit the bound where it is used: every step of every MoA+ run."""
+    groups = moa_plus_groups(plan)
+    rows = [_training_row(label, runs) for label, runs in groups.items()]
+    ours = [
+        row for (_, _, objective), row in zip(groups, rows, strict=True) if objective == "moa_plus"
+    ]
     steps, broken = (sum(row[key] for row in ours) for key in ("steps", "bound broken"))
     frobenius = sum(row["Frobenius bound broken"] for row in rows)
     outcome = (
         f"Minimising the paper's bound, {broken:,} of {steps:,} steps break it. The Frobenius "
         f"bound is broken in {frobenius:,} steps of any objective."
     )
-    verdict = HOLDS if broken == 0 else f"broken in {broken / steps:.2%} of the steps"
+    held, share = Verdict(HOLDS), f"broken in {broken / steps:.2%} of the steps" if steps else ""
+    verdict = held if broken == 0 else Verdict(NEITHER, share)
     return [
         Section(
+            key="bound_in_training",
             claim="The bound is valid where it is used, along training",
             tested="Γ and E of every mini-batch of every MoA+ run: s, both bounds and the "
             "condition number of Γ. |s|/bound is a mean over an epoch's steps: near 1 the bound "
             "is sharp. Condition numbers are medians over steps, of the first and the last epoch.",
             outcome=outcome if ours else NOT_RUN,
-            verdict=verdict if ours else OPEN,
+            verdict=verdict if ours else Verdict(OPEN),
             files="`history.csv` of each run",
             body=[
                 markdown([row | {"steps": f"{row['steps']:,}"} for row in rows]),
@@ -53,19 +50,18 @@ def bound_along_training(plan: Plan) -> list[Section]:
 
 
 def moa_plus_groups(plan: Plan) -> dict[tuple, list]:
-    """Default runs of the MoA+ objectives, by all but their seed."""
+    """Group default runs of the MoA+ objectives by all but their seed."""
     groups: dict[tuple, list] = {}
     for run in plan.default_runs.values():
-        if run.objective.startswith("moa_plus"):
-            images = label_of(images_in_short(run.selection), *plan.how(run))
-            key = (images, run.experts, run.objective)
+        if run.objective in MOA_PLUS:
+            key = (label_run(run, plan), run.experts, run.objective)
             groups.setdefault(key, []).append(run)
     return groups
 
 
 def _training_row(label: tuple, runs: list) -> dict:
     images, M, objective = label
-    histories = [read_history(run) for run in runs]
+    histories = [load_history(run) for run in runs]
     every = pd.concat(histories)
     first, last = (pd.DataFrame([h.iloc[i] for h in histories]).mean() for i in (0, -1))
     steps = every["steps"].sum()
@@ -88,16 +84,17 @@ def _training_row(label: tuple, runs: list) -> dict:
 
 
 def differentiability(plan: Plan) -> list[Section]:
-    """Autograd's gradient of |s|, and what minimising |s| does."""
+    """Audit autograd's gradient of |s|, and what minimising |s| does."""
     rows = read_probe("gradients")
     worst = rows["relative_error"].max()
     sections = [
         Section(
+            key="differentiability",
             claim='"The initial loss is difficult to differentiate" (same slide)',
             tested="Gradient of |s| with respect to logits and errors of 64 random images in "
             "float64, by autograd and by central differences; small (0.1) and large (2) logits.",
             outcome=f"The two gradients agree to {worst:.0e} (relative). {_gradient_times()}",
-            verdict=FAILS if worst < 1e-5 else HOLDS,
+            verdict=Verdict(FAILS if worst < 1e-5 else HOLDS),
             files="[gradients.csv](probes/gradients.csv)",
             body=[
                 markdown(
@@ -118,7 +115,7 @@ def differentiability(plan: Plan) -> list[Section]:
 
 
 def _gradient_times() -> str:
-    """Not versioned, as it differs from run to run."""
+    """Say how long both took; that differs from run to run, so it is not versioned."""
     if not GRADIENT_TIMES.exists():
         return "Run time: not recorded here."
     times = load_frame(GRADIENT_TIMES, "delete it")
@@ -131,40 +128,40 @@ def _gradient_times() -> str:
 
 def _minimising_s(plan: Plan) -> list[Section]:
     runs = train_rows(plan)
-    table, verdicts = [], []
+    table, differences = [], {}
     for (selection, M), part in runs.groupby(["images", "experts"], sort=False):
         methods = dict(list(part.groupby("method")))
         if "moa_plus_exact" not in methods:
             continue
-        for method in ("moa_plus_exact", "moa_plus", "moa_plus_frobenius"):
+        for method in MOA_PLUS:
             if method in methods:
                 quantities = ("nmi", "mixture_error", "routed_error", "load_entropy", "objective")
                 table.append(
                     {"images": selection, "M": M, "objective": METHODS[method]}
                     | cells(methods[method], quantities)
-                    | {ROWS: code(query_of(methods[method]))}
+                    | {CONFIGURATION: f"`{methods[method][CONFIGURATION].iloc[0]}`"}
                 )
-        difference = paired_difference(
+        differences[selection, M] = paired_difference(
             methods["moa_plus_exact"], methods["moa_plus"], "mixture_error"
         )
-        verdicts.append(
-            f"{selection}, M = {M}: {estimate_text(difference, 'mixture_error')} "
-            f"({direction(difference)})"
-        )
-    degenerate = any("(higher" in verdict for verdict in verdicts)
+    found = "; ".join(
+        f"{selection}, M = {M}: {Cell(difference, QUANTITIES['mixture_error'])} "
+        f"({direction(difference)})"
+        for (selection, M), difference in differences.items()
+    )
+    degenerate = any(direction(difference) == "higher" for difference in differences.values())
     return [
         Section(
+            key="loss_itself",
             claim="Minimising |s| itself would be the better loss (implied by bounding it)",
             tested="Objective `moa_plus_exact` at equal budget. |s| may reach 0 with bad "
             "reconstructions, since weights may be negative.",
-            outcome="Mixed loss minus that of the paper's bound, seed by seed: "
-            + "; ".join(verdicts)
-            + "."
-            if verdicts
+            outcome=f"Mixed loss minus that of the paper's bound, seed by seed: {found}."
+            if differences
             else NOT_RUN,
-            verdict=(FAILS + ": |s| is degenerate, which is the real reason to bound it")
+            verdict=Verdict(FAILS, "|s| is degenerate, which is the real reason to bound it")
             if degenerate
-            else OPEN,
+            else Verdict(OPEN),
             files="[runs.csv](runs.csv)",
             body=[
                 markdown(table),
@@ -177,11 +174,11 @@ def _minimising_s(plan: Plan) -> list[Section]:
 
 
 def gram_of_batches(plan: Plan) -> list[Section]:
-    """Γ of a mini-batch, and what the batch size does to the outcome."""
+    """Audit Γ of a mini-batch, and what the batch size does to the outcome."""
     probe = read_probe("mini_batches")
     table = [
         {
-            "images": images_in_short(plan.selections[row["selection"]]),
+            "images": format_images(plan.selections[row["selection"]]),
             "M": row["experts"],
             "batch": f"{row['batch_size']:,}",
             "‖Γ_batch − Γ‖/‖Γ‖": f"{row['deviation']:.3f}",
@@ -196,6 +193,7 @@ def gram_of_batches(plan: Plan) -> list[Section]:
     few = probe.groupby("batch_size")["deviation"].mean()
     return [
         Section(
+            key="batch_gram",
             claim="Γ of a mini-batch stands for Γ of the data (implied by training in batches)",
             tested="One MoA+ run for each selection and M, after training: Γ/n and the paper's "
             "bound of shuffled batches against those of all its training images. And training "
@@ -207,11 +205,12 @@ def gram_of_batches(plan: Plan) -> list[Section]:
             "depends on the batch size, most with many experts."
             if len(probe)
             else NOT_RUN,
-            verdict="; ".join(
-                f"off by {few[size]:.1%} at {size:,} images" for size in few.index[1:]
+            verdict=Verdict(
+                NEITHER,
+                "; ".join(f"off by {few[size]:.1%} at {size:,} images" for size in few.index[1:]),
             )
             if len(probe)
-            else OPEN,
+            else Verdict(OPEN),
             files="[mini_batches.csv](probes/mini_batches.csv), [runs.csv](runs.csv)",
             body=[
                 markdown(table),
@@ -226,14 +225,11 @@ def gram_of_batches(plan: Plan) -> list[Section]:
 
 def _outcomes_by_batch_size(plan: Plan) -> list[dict]:
     runs = train_rows(plan)
-    runs = runs[runs["folder"].isin(plan.default_runs)]
-    sizes = runs["folder"].map(lambda folder: plan.default_runs[folder].training.batch_size)
-    runs = runs.assign(batch_size=sizes)
     runs = runs[(runs["experts"] == 2) & (runs["method"] == "moa_plus")]
     keys = ["images", "batch_size"]
     return [
-        {"images": images, "batch": size, "method": METHODS["moa_plus"]}
+        {"images": images, "batch": int(size), "method": METHODS["moa_plus"]}
         | cells(rows, ("nmi", "mixture_error", "load_entropy"))
-        | {ROWS: code(query_of(rows))}
+        | {CONFIGURATION: f"`{rows[CONFIGURATION].iloc[0]}`"}
         for (images, size), rows in runs.groupby(keys)
     ]

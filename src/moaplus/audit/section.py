@@ -6,11 +6,13 @@ import pandas as pd
 
 from moaplus.plan.results import PROBES, RESULTS, SIMULATION
 from moaplus.plan.studies import Plan
-from moaplus.report.labels import labels
-from moaplus.report.rows import read_runs
+from moaplus.report.claims import Verdict
+from moaplus.report.runs_table import read_runs
+from moaplus.report.titles import label_rows
 from moaplus.storage.frames import load_frame
 
 NOT_RUN = "No run of the default studies shows this."
+MOA_PLUS = ("moa_plus_exact", "moa_plus", "moa_plus_frobenius")  # minimise |s| or a bound of it
 
 
 @dataclass(frozen=True)
@@ -18,18 +20,20 @@ class Section:
     """One audited claim.
 
     Attributes:
+        key: names it in audit.csv.
         claim: what is claimed, and where.
         tested: how it was tested.
         outcome: what came out, in words that the numbers below decide.
-        verdict: the outcome in a few words.
+        verdict: the outcome; of claims that are the paper's, the ledger counts its word.
         files: what shows it.
         body: tables, figures and proofs in Markdown.
     """
 
+    key: str
     claim: str
     tested: str
     outcome: str
-    verdict: str
+    verdict: Verdict
     files: str
     body: list[str]
 
@@ -53,12 +57,12 @@ def read_simulation() -> pd.DataFrame:
 
 
 def figure(name: str, caption: str) -> str:
-    """A figure in Markdown."""
+    """Return a figure in Markdown."""
     return f"![{caption}](figures/{name}.png)"
 
 
 def train_rows(plan: Plan) -> pd.DataFrame:
-    """Rows of runs.csv for the training images, with `images` to name what was trained on."""
+    """Return rows of runs.csv of the training images, with `images` to name what was trained on."""
     runs = read_runs(RESULTS / "runs.csv")
     runs = runs[runs["split"] == "train"]
-    return runs.assign(images=labels(runs, plan))
+    return runs.assign(images=label_rows(runs, plan))

@@ -7,7 +7,7 @@ from scipy.stats import norm
 from moaplus.audit.section import Section, read_probe
 from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
-from moaplus.report.claims import FAILS, HOLDS
+from moaplus.report.claims import FAILS, HOLDS, Verdict
 from moaplus.theory.concentrations import two_view_gram
 
 FILE = "[two_views.csv](probes/two_views.csv)"
@@ -61,6 +61,7 @@ def _bound(rows: pd.DataFrame, batches: pd.DataFrame) -> Section:
     broken = batches["determinant_violations"].sum() + rows["broken"].sum()
     ratios = batches.groupby("experts")["median_determinant_ratio"].max()
     return Section(
+        key="bound_determinant",
         claim="‖Γ⁻¹‖_F ‖E‖_F is at most √M (M-1)^(1-M) ‖E‖_F / det Γ, with Γ and E divided by n; "
         "with Γ' of two views it bounds the loss of their mean concentrations (ours)",
         tested="The random batches of the bounds above, and two views of 500 images wherever Γ' is "
@@ -70,7 +71,7 @@ def _bound(rows: pd.DataFrame, batches: pd.DataFrame) -> Section:
         "at most "
         + ", ".join(f"{ratio:.2g} (M = {M})" for M, ratio in ratios.items())
         + ". Its logarithm is -log det Γ plus the logarithm of an error and a constant.",
-        verdict=HOLDS if broken == 0 else FAILS,
+        verdict=Verdict(HOLDS if broken == 0 else FAILS),
         files=f"[random_batches.csv](probes/random_batches.csv), {FILE}",
         body=[BOUND],
     )
@@ -91,6 +92,7 @@ def _instrument(rows: pd.DataFrame, tested: str) -> Section:
         for _, row in rows.iterrows()
     ]
     return Section(
+        key="instrument",
         claim="Γ' is a Gram matrix for errors in variables, whose second view acts as an "
         "instrument (ours)",
         tested=tested + " A component's mean is that of numbers with mean Σ_k q_k k.",
@@ -98,7 +100,7 @@ def _instrument(rows: pd.DataFrame, tested: str) -> Section:
         f"Monte-Carlo error ({limit:.1f} would be too much), of Γ {rows['one_view'].min():.0f} to "
         f"{rows['one_view'].max():.0f} times. An instrument's estimate is consistent, not "
         "unbiased: where noise makes Γ' nearly singular, it is wild.",
-        verdict=HOLDS if rows["two_views"].max() <= limit else FAILS,
+        verdict=Verdict(HOLDS if rows["two_views"].max() <= limit else FAILS),
         files=FILE,
         body=[INSTRUMENT, markdown(table)],
     )
@@ -107,12 +109,13 @@ def _instrument(rows: pd.DataFrame, tested: str) -> Section:
 def _gradient(rows: pd.DataFrame) -> Section:
     worst = rows["gradient_error"].max()
     return Section(
+        key="gradient_two_views",
         claim="The gradient of -log det Γ' in an image's concentrations is minus the minimax "
         "weights of its other view (ours)",
         tested="Central differences over 20 images, for each M and noise.",
         outcome=f"They agree to {worst:.0e} of the largest. There is no factor 1/n, unless weights "
         "are scaled to have a mean of 1 (QΓ'⁻¹ times n).",
-        verdict=HOLDS if worst < 1e-5 else FAILS,
+        verdict=Verdict(HOLDS if worst < 1e-5 else FAILS),
         files=FILE,
         body=[GRADIENT],
     )
@@ -124,17 +127,16 @@ def _optimum(rows: pd.DataFrame, tested: str) -> Section:
     same = np.isclose(np.linalg.det(swapped), 4.0**-4)
     below = (rows["least"] < 0).any()
     return Section(
+        key="optimum_two_views",
         claim="-log det Γ' is least for balanced, one-hot, invariant concentrations (ours)",
         tested=tested + " And four images with M = 4 whose views are swapped in pairs.",
         outcome=f"Of {rows['definite'].sum():,} Γ' that are positive definite the least is "
         f"{rows['least'].min():.2f} above M log M, that of such concentrations. The swapped views "
         f"have a determinant of 4⁻⁴ {'too' if same else 'not'}, and eigenvalues "
         f"{', '.join(f'{value:g}' for value in np.linalg.eigvalsh(swapped))}.",
-        verdict=FAILS
+        verdict=Verdict(FAILS)
         if below
-        else "holds where Γ' is positive definite, not otherwise"
-        if same
-        else HOLDS,
+        else Verdict(HOLDS, "where Γ' is positive definite, not otherwise" if same else ""),
         files=FILE,
         body=[OPTIMUM],
     )

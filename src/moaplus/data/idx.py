@@ -1,4 +1,4 @@
-"""Files in the idx format, which MNIST and its like come in."""
+"""Files in the idx format, which MNIST and similar data sets use."""
 
 import gzip
 import zlib

@@ -1,4 +1,4 @@
-"""The images and the labels of a selection, each held as one array."""
+"""The images and the labels of a selection."""
 
 import numpy as np
 
@@ -7,16 +7,16 @@ from moaplus.storage.arrays import load_arrays
 
 
 def load_images(selection: Selection) -> dict[str, np.ndarray]:
-    """Images of both splits, float32 (n, 28, 28), grey values in [0, 1]."""
+    """Load the images of both splits, float32 (n, 28, 28), grey values in [0, 1]."""
     arrays = load_arrays(selection.images_path, *SPLITS)
     return {split: arrays[split].astype(np.float32) / 255 for split in SPLITS}
 
 
 def load_shown(selection: Selection) -> np.ndarray:
-    """Indices of the test images that pictures show, (20,) or a few less."""
+    """Load the indices of the test images that figures show, (20,) or a few less."""
     return load_arrays(selection.images_path, "shown")["shown"]
 
 
 def load_labels(selection: Selection) -> dict[str, np.ndarray]:
-    """Labels of both splits, uint8 (n,)."""
+    """Load the labels of both splits, uint8 (n,)."""
     return load_arrays(selection.labels_path, *SPLITS)

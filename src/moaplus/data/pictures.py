@@ -11,10 +11,10 @@ from PIL import Image
 from moaplus.data.idx import load_idx
 from moaplus.storage.files import UserError
 
-KINDS = (".png", ".jpg", ".jpeg")
+SUFFIXES = (".png", ".jpg", ".jpeg")
 ALLOWED = "a folder of PNG or JPEG pictures, an npy or npz array, or an idx file"
-GREY = {"1", "L", "LA"}
-LARGEST = 2**31  # bytes of all pictures together
+GREY_MODES = {"1", "L", "LA"}
+MAX_BYTES = 2**31  # of all pictures together
 
 
 def load_pictures(path: Path) -> tuple[list[str], np.ndarray]:
@@ -58,15 +58,15 @@ def _array(path: Path) -> np.ndarray:
             if len(array.files) != 1:
                 raise ValueError(f"it holds {len(array.files)} arrays, not one: {array.files}")
             array = array[array.files[0]]
-    if array.nbytes > LARGEST:
+    if array.nbytes > MAX_BYTES:
         raise ValueError(_too_large(array.nbytes))
     return np.asarray(array)
 
 
 def _folder(folder: Path) -> tuple[list[str], np.ndarray]:
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in KINDS)
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
-        raise UserError(f"{folder}: holds no pictures; allowed: {', '.join(KINDS)}")
+        raise UserError(f"{folder}: holds no pictures; allowed: {', '.join(SUFFIXES)}")
     headers = [_read(path, lambda opened: (opened.size, opened.mode)) for path in paths]
     mode, dtype, colours = _common(folder, {mode for _, mode in headers})
     width, height = headers[0][0]
@@ -77,7 +77,7 @@ def _folder(folder: Path) -> tuple[list[str], np.ndarray]:
                 "scale all to one size"
             )
     shape = (len(paths), height, width, *colours)
-    if (size := math.prod(shape) * dtype.itemsize) > LARGEST:
+    if (size := math.prod(shape) * dtype.itemsize) > MAX_BYTES:
         raise UserError(f"{folder}: {_too_large(size)}")
     images = np.empty(shape, dtype)
     for row, path in zip(images, paths, strict=True):
@@ -86,13 +86,15 @@ def _folder(folder: Path) -> tuple[list[str], np.ndarray]:
 
 
 def _common(folder: Path, modes: set[str]) -> tuple[str, np.dtype, tuple[int, ...]]:
-    """The mode that all pictures are read in, with its type and its colours."""
+    """Return the mode to read all pictures in, with its type and its colours."""
     deep = {mode for mode in modes if mode.startswith("I")}  # convert("L") would cut them off
     if deep and deep != modes:
         raise UserError(f"{folder}: some pictures have 16 bits and others 8; convert them to one")
     if deep:
         return "I", np.dtype(np.int32), ()
-    return ("L", np.dtype(np.uint8), ()) if modes <= GREY else ("RGB", np.dtype(np.uint8), (3,))
+    return (
+        ("L", np.dtype(np.uint8), ()) if modes <= GREY_MODES else ("RGB", np.dtype(np.uint8), (3,))
+    )
 
 
 def _read(path: Path, take: Callable):
@@ -104,4 +106,4 @@ def _read(path: Path, take: Callable):
 
 
 def _too_large(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB, more than {LARGEST / 2**30:.0f}; scale the images down first"
+    return f"{size / 2**30:.1f} GiB, more than {MAX_BYTES / 2**30:.0f}; scale the images down first"

@@ -1,4 +1,4 @@
-"""From verified raw files to the images and labels of one selection."""
+"""The step from raw files to the images and labels of one selection."""
 
 import hashlib
 from pathlib import Path
@@ -11,18 +11,18 @@ from moaplus.storage.arrays import save_arrays
 from moaplus.storage.files import UserError
 
 SIDE = 28
-SHOWN = 20
-PREFIXES = {"train": "train", "test": "t10k"}  # of the files' names, by split
+SAMPLE_IMAGES = 20  # that figures show
+FILE_PREFIXES = {"train": "train", "test": "t10k"}  # by split
 
 
 def select(selection: Selection, raw_files: dict[Path, str]) -> None:
     """Write the selection's images and labels, each a npz with `train` and `test`.
 
-    The test split holds all test images of the selection's classes. With the images go the indices
-    of 20 test images, as many of each class, in their order: `shown`, for pictures of them.
+    The test split holds all test images of the selection's classes. With the images are the indices
+    of 20 test images, as many of each class, in their order: `shown`, for figures.
 
     Args:
-        selection: what to write.
+        selection: the data set, its classes and the number of images.
         raw_files: the four files of its data set, each with its MD5.
 
     Raises:
@@ -34,7 +34,7 @@ def select(selection: Selection, raw_files: dict[Path, str]) -> None:
             raise UserError(
                 f"{path}: missing, wrong or truncated; run `moaplus fetch {selection.dataset}`"
             )
-    for split, prefix in PREFIXES.items():
+    for split, prefix in FILE_PREFIXES.items():
         parts = {
             path.name.split("-")[1]: path for path in raw_files if path.name.startswith(prefix)
         }
@@ -46,20 +46,20 @@ def select(selection: Selection, raw_files: dict[Path, str]) -> None:
         if split == "train" and selection.images is not None:
             chosen = _stratified(chosen, all_labels[chosen], selection)
         images[split], labels[split] = all_images[chosen], all_labels[chosen]
-    per_class = SHOWN // len(selection.classes)
+    per_class = SAMPLE_IMAGES // len(selection.classes)
     first = [np.flatnonzero(labels["test"] == c)[:per_class] for c in selection.classes]
     save_arrays(selection.images_path, **images, shown=np.sort(np.concatenate(first)))
     save_arrays(selection.labels_path, **labels)
 
 
 def md5_of(path: Path) -> str:
-    """MD5 of a file's content, in hexadecimal digits."""
+    """Return the MD5 of a file's content, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def _stratified(chosen: np.ndarray, labels: np.ndarray, selection: Selection) -> np.ndarray:
-    """A seeded subset of `chosen` with the classes' proportions kept, in the original order."""
+    """Draw a seeded subset of `chosen`, stratified by class and in the original order."""
     from sklearn.model_selection import train_test_split
 
     n = selection.images

@@ -1,1 +1,1 @@
-"""The mixture of autoencoders and its training: tensors in, weights and records out."""
+"""The mixture of autoencoders and its training: tensors in, weights and a history out."""

@@ -1,37 +1,63 @@
-"""Training: images in, weights and records out. It knows no file and no plan."""
+"""The training loop: images in, weights and a history out. It knows no file and no plan."""
 
+import json
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from moaplus.mixture.flat import Flat
-from moaplus.mixture.history import EpochRecord
-from moaplus.mixture.networks import MixtureOfAutoencoders
+from moaplus.mixture.history import EpochStatistics
+from moaplus.mixture.networks import Flat, MixtureOfAutoencoders
 from moaplus.mixture.optimizer import Adam
 from moaplus.mixture.outcome import Outcome
 
 Objective = Callable[[Outcome], Tensor]  # a value, or one for each head of the gate
 Schedule = Callable[[int, int, float], float]  # update, all updates, peak -> learning rate
 
+OPTIMIZER_STATE = ("weights", "means", "squares", "count")
+
 
 @dataclass
 class State:
-    """All that an epoch changes: from it a training goes on to the same end.
+    """All that an epoch changes: from it a training continues to the same end.
 
     Attributes:
-        network: the weights, and what is computed from them.
-        optimizer: Adam's means, and the number of updates, which is the schedule's state.
+        network: the mixture in training, with its weights.
+        optimizer: Adam's moments, and the number of updates, which is the schedule's state.
         order: the generator that shuffles the images.
-        rows: of the history, one per epoch so far.
+        rows: the history, one row for each epoch so far.
     """
 
     network: Flat
     optimizer: Adam
     order: torch.Generator
     rows: list[dict] = field(default_factory=list)
+
+    def snapshot(self) -> tuple[dict[str, np.ndarray], str]:
+        """Return the state as arrays by name, torch's own random state included, and as JSON."""
+        optimizer = self.optimizer
+        tensors = {name: getattr(optimizer, name) for name in OPTIMIZER_STATE}
+        tensors |= {"order": self.order.get_state(), "random": torch.get_rng_state()}
+        if optimizer.weights.is_cuda:
+            tensors["random_cuda"] = torch.cuda.get_rng_state()
+        arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+        return arrays, json.dumps({"rows": self.rows, "updates": optimizer.updates})
+
+    def restore(self, arrays: dict[str, np.ndarray], progress: str) -> None:
+        """Bring back, in place, the state that `snapshot` returned."""
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        with torch.no_grad():
+            for name in OPTIMIZER_STATE:
+                getattr(self.optimizer, name).copy_(tensors[name])
+        self.order.set_state(tensors["order"])
+        torch.set_rng_state(tensors["random"])
+        if "random_cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random_cuda"])
+        known = json.loads(progress)
+        self.optimizer.updates, self.rows = known["updates"], known["rows"]
 
 
 def start(
@@ -41,13 +67,13 @@ def start(
     weight_decay: float = 0,
     views: Collection[str] = (),
 ) -> State:
-    """The state of a training before its first epoch.
+    """Return the state of a training before its first epoch.
 
     Args:
-        mixture: with its first weights.
-        seed: of the order of the images.
+        mixture: with its initial weights.
+        seed: of the generator that shuffles the images.
         weight_decay: of the optimizer, for all weights.
-        views: deformations, for a gate that sees views of the images.
+        views: augmentations, for a gate that is trained on views of the images.
     """
     network = mixture.train().flat(views)
     return State(network, Adam(network.vector, weight_decay), torch.Generator().manual_seed(seed))
@@ -70,32 +96,32 @@ def fit(
     Args:
         state: changed in place.
         images: (n, 28, 28), grey values in [0, 1], on the device of the mixture.
-        objective: what is minimised.
+        objective: the training loss.
         epochs: of the whole training, those before `state` included.
         batch_size: images in a batch; the last batch of an epoch may be smaller.
-        learning_rate: peak of the schedule.
+        learning_rate: the peak of the schedule.
         schedule: of the learning rate.
         ridge: the smallest eigenvalue that Γ/n may have where it is inverted.
         after_epoch: called with the state after each epoch, for checkpoints and progress.
 
     Raises:
-        NotFiniteError: if the objective, an error or Γ is not finite.
+        NotFiniteError: if the training diverges: the objective, an error or Γ is not finite.
     """
-    inputs, steps = state.network.prepare(images), math.ceil(len(images) / batch_size)
+    network, optimizer = state.network, state.optimizer
+    inputs, steps = network.prepare(images), math.ceil(len(images) / batch_size)
 
     def rate() -> float:
-        return schedule(state.optimizer.updates, epochs * steps, learning_rate)
+        return schedule(optimizer.updates, epochs * steps, learning_rate)
 
     while len(state.rows) < epochs:
-        state.network.done = len(state.rows) / epochs
         shuffled = torch.randperm(len(images), generator=state.order).to(images.device)
-        batches = state.network.batches(shuffled, batch_size)
-        epoch(state, inputs, batches, objective, rate, ridge)
+        batches = network.batches(shuffled, batch_size)
+        network.on_epoch_start(len(state.rows) / epochs, images[batches[0]])
+        statistics = epoch(state, inputs, batches, objective, rate, ridge)
         if len(state.rows) == math.ceil(epochs / 2):
-            optimizer = state.optimizer
-            state.network.half_way(state.rows[-1], optimizer.means, optimizer.squares)
+            network.on_midpoint(statistics.by_head(), optimizer.means, optimizer.squares)
         after_epoch(state)
-    state.network.finish(images)
+    network.on_training_end(images)
 
 
 def epoch(
@@ -105,16 +131,21 @@ def epoch(
     objective: Objective,
     rate: Callable[[], float],
     ridge: float,
-) -> None:
-    """An epoch: a step for each batch of indices, and a row of the history."""
-    record = EpochRecord(len(state.rows) + 1, ridge)
+) -> EpochStatistics:
+    """Take a step for each batch of indices, and add a row to the history.
+
+    Raises:
+        NotFiniteError: as `fit`.
+    """
+    statistics = EpochStatistics(len(state.rows) + 1, ridge)
     for number, batch in enumerate(batches, start=1):
         try:
-            record.add(*step(state, inputs, batch, objective, rate(), ridge))
+            statistics.add(*step(state, inputs, batch, objective, rate(), ridge))
         except torch.linalg.LinAlgError as error:  # what LAPACK makes of NaN
-            record.check()
-            raise record.not_finite("Γ", number) from error
-    state.rows.append(record.row())
+            statistics.check()
+            raise statistics.not_finite("Γ", number) from error
+    state.rows.append(statistics.row())
+    return statistics
 
 
 def step(
@@ -125,7 +156,7 @@ def step(
     learning_rate: float,
     ridge: float,
 ) -> tuple[Outcome, Tensor]:
-    """One update of the weights on some of the images; returns what they gave."""
+    """Update the weights once; return the batch's outcome, and its objective, (1,) or (heads,)."""
     outcome = Outcome(*state.network(inputs, batch), ridge=ridge)
     value = objective(outcome)
     state.optimizer.step(state.network.gradient(value.mean()), learning_rate)

@@ -1,9 +1,9 @@
-"""The mixture of CAEs with forward and backward pass by hand: the fast path of training.
+"""The mixture of CAEs with its forward and backward pass written by hand, for fast training.
 
-What it computes is defined by `architectures/cae.py` and the gate in `networks.py`: read them
-first; tests hold its values and gradients to theirs. It is faster as all work is in large matrix
-products without im2col, no reconstruction is formed (objectives need no more than the products of
-residuals), and memory is kept from step to step.
+It computes what `architectures/cae.py` and `gates/small.py` define: read them first; tests hold its
+values and gradients to theirs. It is faster because all work is in large matrix products without
+im2col, no reconstruction is formed (objectives need only the products of residuals), and memory is
+reused from step to step.
 
 Layout. Arrays lead with the M experts; where the encoders are meant, the gate, which has the same
 two convolutions, is the last of M + 1. Channels come last; ' marks a gradient.
@@ -34,8 +34,8 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from moaplus.mixture.flat import Flat
 from moaplus.mixture.layers import LEAK, SIDE, spread
+from moaplus.mixture.networks import Flat
 
 PIXELS = SIDE * SIDE
 TAPS = ((1, 2), (2, 2), (2, 1), (1, 1), (1, 0), (2, 0), (0, 2), (0, 1), (0, 0))  # of the kernel
@@ -50,7 +50,7 @@ sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 
 
 class FusedCAE(Flat):
-    """A mixture of CAEs for training; the gradient is that of its last call."""
+    """A mixture of CAEs in training; its gradient is that of the last call."""
 
     def __init__(self, mixture: nn.Module):
         super().__init__(mixture)
@@ -65,7 +65,7 @@ class FusedCAE(Flat):
         self.buffers: dict[str, Tensor] = {}
 
     def prepare(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Patches, (56, n, 2·16), and pixels by cells, (n, 784)."""
+        """Return patches of the images, (56, n, 2·16), and their pixels by cells, (n, 784)."""
         n = len(images)
         windows = F.pad(images, (5, 0, 1, 0)).unfold(1, 5, 4).unfold(2, 3, 2)  # n, 7, 16, 5, 3
         patches = images.new_zeros(7, 8, n, 2, 16)
@@ -84,14 +84,14 @@ class FusedCAE(Flat):
         return torch.autograd.grad(value, self.leaf)[0]
 
     def buffer(self, name: str, *shape: int) -> Tensor:
-        """Memory that is kept from step to step, and shared by arrays of the same name."""
+        """Return memory that is reused from step to step; arrays of the same name share it."""
         size = math.prod(shape)
         if name not in self.buffers or len(self.buffers[name]) < size:
             self.buffers[name] = self.vector.new_empty(size)
         return self.buffers[name][:size].view(shape)
 
     def forward(self, patches: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
-        """Products of residuals, and logits."""
+        """Compute products of residuals, (n, M, M), and logits, (n, M)."""
         self.encode(patches)
         self.decode()
         self.residuals = self.buffer("residuals", len(cells), self.M, PIXELS)
@@ -100,7 +100,7 @@ class FusedCAE(Flat):
         return self.residuals @ self.residuals.mT / PIXELS, self.logits
 
     def backward(self, products: Tensor, logits: Tensor) -> Tensor:
-        """Gradient of the weights from those of what `forward` gave last."""
+        """Compute the gradient of the weights from those of the last results of `forward`."""
         products = (products + products.mT) / PIXELS
         residuals = self.buffer("residuals'", *self.residuals.shape)
         torch.bmm(products, self.residuals, out=residuals)
@@ -212,12 +212,12 @@ class FusedCAE(Flat):
         g["gate.1.bias"].copy_(bias[M, 0])
 
     def columns(self, h1: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """The first convolution: windows, and the outputs that see them."""
+        """Return the windows of the first convolution with the outputs that see them."""
         left, right = self.patches.expand(self.M + 1, -1, -1).split(16, dim=2)
         return list(zip((right, left), h1.chunk(2, dim=2), strict=True))
 
     def products(self, h1: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """The second convolution: outputs of blocks, where their products go, and weights."""
+        """Yield the factors of the second convolution: outputs of blocks, destination, weights."""
         rows, n = y.shape[1], y.shape[1] // 56
         h1, second = h1.unflatten(2, (4, -1)), self.second.unflatten(1, (9, -1))
         for away, outputs, taps in PRODUCTS:
@@ -225,11 +225,11 @@ class FusedCAE(Flat):
             yield blocks, y[:, away * n :], second[:, taps].flatten(1, 2)
 
     def by_image(self, y: Tensor) -> Tensor:
-        """(M+1, n, 7, 7, c2), without the column that pads."""
+        """View y by image, (M+1, n, 7, 7, c2), without the column that pads."""
         return y.view(self.M + 1, 7, 8, -1, y.shape[2])[:, :, 1:].permute(0, 3, 1, 2, 4)
 
     def activation_backward(self, gradient: Tensor, output: Tensor, to: Tensor) -> None:
-        """Through M leaky ReLUs and the gate's ReLU, from what they gave."""
+        """Propagate a gradient through M leaky ReLUs and the gate's ReLU, given their outputs."""
         M = self.M
         leaky_relu_backward(gradient[:M], output[:M], LEAK, True, grad_input=to[:M])
         relu_backward(gradient[M], output[M], 0, grad_input=to[M])

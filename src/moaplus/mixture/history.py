@@ -1,4 +1,4 @@
-"""What training saw, epoch by epoch: `history.csv`."""
+"""The history of a training, `history.csv`: statistics of each epoch."""
 
 import csv
 import io
@@ -6,20 +6,18 @@ import io
 import torch
 from torch import Tensor
 
-from moaplus.mixture.outcome import Outcome, guarded
+from moaplus.mixture.outcome import Outcome, shift_spectrum
 from moaplus.theory.bounds import frobenius_bound, paper_bound, signed_loss
-
-HEAD_COLUMN = "objective_head_"  # of the objective by one head of the gate, if it has several
 
 
 class NotFiniteError(ArithmeticError):
-    """Training left the finite numbers; the message says by what, when."""
+    """A training diverged; the message names the quantity, the epoch and the step."""
 
 
-class EpochRecord:
-    """What the batches of an epoch gave, taken while the weights move.
+class EpochStatistics:
+    """Statistics over the batches of an epoch, taken while the weights move.
 
-    A step only keeps what it was given; all else is computed once an epoch.
+    `add` only keeps a batch's outcome; all else is computed once an epoch.
     """
 
     def __init__(self, epoch: int, ridge: float):
@@ -35,7 +33,7 @@ class EpochRecord:
         self.objectives.append(objective)
 
     def check(self) -> None:
-        """See that the epoch so far is finite.
+        """Check that the epoch so far is finite.
 
         Raises:
             NotFiniteError: naming the first step in which the objective or an error is not.
@@ -44,11 +42,11 @@ class EpochRecord:
             self._means(self._outcome())
 
     def not_finite(self, name: str, step: int) -> NotFiniteError:
-        """The error to raise for a step, counted from 1."""
+        """Return the error to raise for a step, counted from 1."""
         return NotFiniteError(f"{name} is not finite in epoch {self.epoch}, step {step}")
 
     def row(self) -> dict:
-        """Means over the epoch's images, eigenvalues of Γ/n of the epoch, and the bounds.
+        """Return means over the epoch's images, eigenvalues of its Γ/n, and the bounds.
 
         Raises:
             NotFiniteError: as `check`.
@@ -61,8 +59,17 @@ class EpochRecord:
         row |= {f"eigenvalue_{k}": value for k, value in enumerate(eigenvalues.tolist())}
         return row | self._bounds(outcome)
 
+    def by_head(self) -> Tensor:
+        """Return the mean objective by each head of the gate over the images, (heads,)."""
+        return torch.stack([values.mean() for values in self._objectives().T])
+
+    def _objectives(self) -> Tensor:
+        """Return the objective of each image's batch by each head, (n, heads), float64."""
+        by_batch = torch.stack(self.objectives).cpu().double()
+        return by_batch.repeat_interleave(torch.tensor(self._sizes()), dim=0)
+
     def _outcome(self) -> Outcome:
-        """Of all images of the epoch so far."""
+        """Return the outcome of all images of the epoch so far."""
         return Outcome(
             torch.cat(self.products).cpu(), torch.cat(self.logits).cpu(), ridge=self.ridge
         )
@@ -71,18 +78,16 @@ class EpochRecord:
         return [len(logits) for logits in self.logits]
 
     def _means(self, outcome: Outcome) -> dict:
-        """Of what is minimised and of both errors, over images."""
-        sizes = self._sizes()
+        """Return means over images of the objective, also by head, and of both errors."""
+        sizes, objectives = self._sizes(), self._objectives()
         best = outcome.concentrations.argmax(dim=1, keepdim=True)
-        by_head = torch.stack(self.objectives).cpu().double()
-        by_head = by_head.repeat_interleave(torch.tensor(sizes), dim=0)
-        heads = dict(enumerate(by_head.T)) if by_head.shape[1] > 1 else {}
+        heads = dict(enumerate(objectives.T)) if objectives.shape[1] > 1 else {}
         means = {}
         for name, values in {
-            "objective": by_head.mean(dim=1),
+            "objective": objectives.mean(dim=1),
             "mixture_error": outcome.mixture_errors.double(),
             "routed_error": outcome.errors.gather(1, best).squeeze(1).double(),
-            **{f"{HEAD_COLUMN}{head}": values for head, values in heads.items()},
+            **{f"objective_head_{head}": values for head, values in heads.items()},
         }.items():
             finite = torch.stack([batch.isfinite().all() for batch in values.split(sizes)])
             if not finite.all():
@@ -91,7 +96,7 @@ class EpochRecord:
         return means
 
     def _bounds(self, outcome: Outcome) -> dict:
-        """The signed loss, its bounds and Γ over the steps, as the objectives see them."""
+        """Return the signed loss, its bounds and Γ over the steps, as the objectives see them."""
         batches = [
             Outcome(products, logits, ridge=self.ridge)
             for products, logits in zip(
@@ -103,7 +108,7 @@ class EpochRecord:
         gram = torch.stack([batch.gram for batch in batches])
         cross_errors = torch.stack([batch.cross_errors for batch in batches])
         eigenvalues = torch.linalg.eigvalsh(gram)
-        gamma = guarded(gram, self.ridge)
+        gamma = shift_spectrum(gram, self.ridge)
         s = signed_loss(gamma, cross_errors)
         paper, frobenius = paper_bound(gamma, cross_errors), frobenius_bound(gamma, cross_errors)
         tolerance = 1 + 1e-9  # of rounding: the bounds are sharp
@@ -122,9 +127,9 @@ class EpochRecord:
 
 
 def history_text(rows: list[dict]) -> str:
-    """The content of `history.csv`."""
+    """Format rows as the content of `history.csv`."""
     file = io.StringIO()
-    writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+    writer = csv.DictWriter(file, rows[0] if rows else ["epoch"], lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({k: f"{v:.9g}" if isinstance(v, float) else v for k, v in row.items()})

@@ -1,18 +1,18 @@
-"""The mixture of autoencoders: M experts, and a gate that says whose image it is.
+"""The mixture of autoencoders: M experts and a gate, and the same in the form that is trained.
 
-Experts are convolutional autoencoders with a code of `latent` values. What else the decoder gets
-to see makes the difference between the architectures, a file each in `architectures`; gates are in
-`gates`.
+Experts are autoencoders with a code of `latent` values. What else their decoders see distinguishes
+the architectures, a file each in `architectures`; gates are in `gates`.
 """
 
 import importlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from types import ModuleType
 
+import torch
 from torch import Tensor, nn
 
-from moaplus.mixture.flat import Flat
 from moaplus.mixture.layers import SIDE
+from moaplus.mixture.outcome import residual_products
 
 
 class MixtureOfAutoencoders(nn.Module):
@@ -39,16 +39,16 @@ class MixtureOfAutoencoders(nn.Module):
         self.gate = gate.gate(experts, channels, shape)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, *shape) -> reconstructions (M, n, *shape) and logits (n, M)."""
+        """Map images (n, *shape) to reconstructions (M, n, *shape) and logits (n, M)."""
         return self.experts(images), self.gate(images)
 
-    def flat(self, views: Collection[str] = ()) -> Flat:
-        """The same mixture for training.
+    def flat(self, views: Collection[str] = ()) -> "Flat":
+        """Return the same mixture for training.
 
-        By the gate's own way if it has one, else by the architecture's fast path if it has one.
+        It is the gate's own form if it has one, else the architecture's fast one if it has one.
 
         Args:
-            views: deformations, for a gate that sees views.
+            views: augmentations, for a gate that is trained on views.
         """
         architecture, gate = self._imported()
         if hasattr(gate, "flat"):
@@ -57,5 +57,80 @@ class MixtureOfAutoencoders(nn.Module):
         return getattr(architecture, "flat", Flat)(self) if grey else Flat(self)
 
     def _imported(self) -> list[ModuleType]:
-        """Of its architecture and its gate."""
+        """Import the modules of its architecture and its gate."""
         return [importlib.import_module(f"moaplus.mixture.{kind}") for kind in self.kinds]
+
+
+class Flat:
+    """A mixture for training, its weights in one vector: the optimizer's and a checkpoint's.
+
+    It maps images to what objectives need, and a value of them to its gradient. An architecture may
+    bring a faster one with the same values (`fused`), a gate one with hooks (`view_training`).
+
+    Attributes:
+        mixture: its parameters are views of `vector` from now on.
+        vector: (parameters,), all weights, in the order of `mixture.named_parameters()`.
+    """
+
+    def __init__(self, mixture: nn.Module):
+        self.mixture = mixture
+        self.shapes = {name: weight.shape for name, weight in mixture.named_parameters()}
+        weights = list(mixture.parameters())
+        self.vector = torch.cat([weight.detach().flatten() for weight in weights])
+        for weight, view in zip(weights, self.views(self.vector).values(), strict=True):
+            weight.data = view
+        self.leaves = weights
+
+    def views(self, vector: Tensor) -> dict[str, Tensor]:
+        """Split a vector (parameters,) into views with the weights' names and shapes."""
+        parts = vector.split([shape.numel() for shape in self.shapes.values()])
+        return {
+            name: part.view(shape)
+            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }
+
+    def prepare(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Convert images (n, *shape) once a training to what a call takes."""
+        return (images,)
+
+    def batches(self, order: Tensor, size: int) -> Sequence[Tensor]:
+        """Split an epoch's indices (n,) into batches of `size`; the last one may be smaller."""
+        return order.split(size)
+
+    def __call__(self, inputs: tuple[Tensor, ...], batch: Tensor) -> tuple[Tensor, ...]:
+        """Compute products of residuals, (n, M, M), and logits, (n, M), of a batch.
+
+        Args:
+            inputs: from `prepare`.
+            batch: (n,), indices of images.
+        """
+        images = inputs[0][batch]
+        reconstructions, logits = self.mixture(images)
+        return residual_products(images, reconstructions), logits
+
+    def gradient(self, value: Tensor) -> Tensor:
+        """Compute the gradient (parameters,) of a value made of the last call's results.
+
+        It may be overwritten by the next call.
+        """
+        gradients = torch.autograd.grad(value, self.leaves)
+        return torch.cat([gradient.flatten() for gradient in gradients])
+
+    def on_epoch_start(self, progress: float, images: Tensor) -> None:
+        """Do what an epoch needs before its first step.
+
+        Args:
+            progress: share of the training that is done, from 0 to below 1.
+            images: (n, *shape), those of the first batch.
+        """
+
+    def on_midpoint(self, by_head: Tensor, *vectors: Tensor) -> None:
+        """Do what is needed once half of the epochs are done.
+
+        Args:
+            by_head: (heads,), mean objective of the last epoch by each head of the gate.
+            vectors: (parameters,) each, the optimizer's moments.
+        """
+
+    def on_training_end(self, images: Tensor) -> None:
+        """Do what is needed after the last epoch on these images, (n, *shape)."""

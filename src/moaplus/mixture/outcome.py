@@ -1,4 +1,4 @@
-"""What a mixture makes of a batch: all that an objective is a function of."""
+"""The outcome of a batch, which objectives are functions of."""
 
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
@@ -11,7 +11,7 @@ from moaplus.theory.concentrations import gram, two_view_gram
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a mixture of autoencoders makes of a batch of n images.
+    """What objectives need of a mixture's results on a batch of n images.
 
     Attributes:
         products: (n, M, M), of the residuals d_k = x̂_k − x of experts k and l on an image: the
@@ -30,31 +30,35 @@ class Outcome:
 
     @cached_property
     def concentrations(self) -> Tensor:
-        """P, (n, M): the softmax of the logits."""
+        """Compute P, (n, M): the softmax of the logits."""
         return self.logits.softmax(dim=1)
 
     @cached_property
     def errors(self) -> Tensor:
-        """e, (n, M): mean squared error per pixel of expert k on image i."""
+        """Return e, (n, M): mean squared error per pixel of expert k on image i."""
         return self.products.diagonal(dim1=1, dim2=2)
 
     @cached_property
     def mixture_errors(self) -> Tensor:
-        """(n,): mean squared error per pixel of the mixed reconstruction Σ_k p_i^k x̂_ik.
+        """Compute the mean squared error per pixel of the mixed reconstruction, (n,).
 
-        Its residual is Σ_k p_i^k d_ik, as rows of P sum to 1, so its square is pᵢᵀ(dᵢdᵢᵀ)pᵢ.
+        That is Σ_k p_i^k x̂_ik. Its residual is Σ_k p_i^k d_ik, as rows of P sum to 1, so the square
+        of that is pᵢᵀ(dᵢdᵢᵀ)pᵢ.
         """
         P = self.concentrations
         return ((self.products @ P[:, :, None]).squeeze(2) * P).sum(dim=1)
 
     @cached_property
     def gram(self) -> Tensor:
-        """Γ/n, (M, M), float64: nearly singular at the start of training."""
+        """Compute Γ/n, (M, M), float64: nearly singular at the start of training."""
         return gram(self.concentrations.double())
 
     @cached_property
     def view_concentrations(self) -> tuple[Tensor, Tensor]:
-        """P and Q of both views by every head, (heads, m, M), float64; without views, P twice."""
+        """Compute P and Q of two views by every head, (heads, m, M), float64.
+
+        Without views they are both the P of the images.
+        """
         if self.views is None:
             P = self.concentrations[None].double()
             return P, P
@@ -63,23 +67,23 @@ class Outcome:
 
     @cached_property
     def view_grams(self) -> Tensor:
-        """Γ'/n of every head, (heads, M, M), float64."""
+        """Compute Γ'/n of every head, (heads, M, M), float64."""
         return two_view_gram(*self.view_concentrations)
 
     @cached_property
     def cross_errors(self) -> Tensor:
-        """E/n = Pᵀe/n, (M, M), float64."""
+        """Compute E/n = Pᵀe/n, (M, M), float64."""
         return self.concentrations.double().T @ self.errors.double() / len(self.logits)
 
 
 def residual_products(images: Tensor, reconstructions: Tensor) -> Tensor:
-    """Images (n, 28, 28) and reconstructions (M, n, 28, 28) -> products of residuals, (n, M, M)."""
+    """Compute the products of residuals, (n, M, M), of reconstructions (M, n, *shape) of images."""
     residuals = (reconstructions - images).flatten(2).transpose(0, 1)
     return residuals @ residuals.transpose(1, 2) / residuals.shape[2]
 
 
-def guarded(gram: Tensor, ridge: float) -> Tensor:
-    """Γ/n, (…, M, M), with its spectrum shifted so that the smallest eigenvalue is ≥ `ridge`.
+def shift_spectrum(gram: Tensor, ridge: float) -> Tensor:
+    """Shift the spectrum of Γ/n, (…, M, M), so that the smallest eigenvalue is at least `ridge`.
 
     A uniform gate, a dead expert or n < M make Γ singular. Then, and only then, a constant is
     added to its diagonal; the constant is not differentiated, so the gradient still pushes the

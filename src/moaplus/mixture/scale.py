@@ -1,4 +1,4 @@
-"""Between a user's images or features and what a mixture sees."""
+"""The map between a user's images or features and a mixture's inputs."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -13,10 +13,10 @@ from moaplus.mixture.layers import SIDE
 
 @dataclass(frozen=True)
 class Scale:
-    """How inputs become what the mixture sees, and reconstructions inputs again.
+    """An affine map, and a resizing of images: from a user's inputs to a mixture's, and back.
 
     Attributes:
-        shape: of an input.
+        shape: of a user's input.
         offset, factor: of all pixels, or of each feature: seen = (input - offset) · factor.
     """
 
@@ -26,7 +26,11 @@ class Scale:
 
     @classmethod
     def of(cls, X: np.ndarray) -> Self:
-        """Pixels into [0, 1]; features to a mean of 0 and a standard deviation of 1."""
+        """Return the scale that maps pixels (n, h, w, …) to [0, 1] or standardises features (n, d).
+
+        Raises:
+            ValueError: if all pixels are the same.
+        """
         if X.ndim > 2:
             low, high = X.min(), X.max()
             if low == high:
@@ -40,12 +44,12 @@ class Scale:
 
     @property
     def seen(self) -> tuple[int, ...]:
-        """The shape of what the mixture sees: images have 28×28 pixels, colours first."""
+        """Return the shape of a mixture's input: images have 28×28 pixels, colours first."""
         images = {2: (SIDE, SIDE), 3: (self.shape[-1], SIDE, SIDE)}
         return images.get(len(self.shape), self.shape)
 
     def forward(self, X: np.ndarray) -> Tensor:
-        """Inputs (n, *shape) -> what the mixture sees, (n, *seen), float32."""
+        """Map inputs (n, *shape) to the mixture's, (n, *seen), float32."""
         inputs = torch.from_numpy((np.float32(X) - self.offset) * self.factor)
         if inputs.ndim == 2:
             return inputs
@@ -54,7 +58,7 @@ class Scale:
         return images.reshape(-1, *self.seen).contiguous()
 
     def backward(self, seen: Tensor) -> np.ndarray:
-        """The way back."""
+        """Map the mixture's inputs or reconstructions (n, *seen) back to (n, *shape)."""
         if len(self.shape) > 1:
             images = _resized(seen.reshape(len(seen), -1, SIDE, SIDE), self.shape[:2])
             seen = images[:, 0] if len(self.shape) == 2 else images.permute(0, 2, 3, 1)

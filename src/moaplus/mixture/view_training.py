@@ -1,72 +1,119 @@
-"""Training on two views of each image: what the bound with the Gram matrix across them needs."""
+"""A gate of several heads, and its training on two views of each input.
+
+The objectives with the Gram matrix across two views, such as `moa_plus_views`, need it.
+"""
 
 import math
 from collections.abc import Collection
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from moaplus.mixture.flat import Flat
-from moaplus.mixture.history import HEAD_COLUMN
+from moaplus.mixture.networks import Flat
 from moaplus.mixture.outcome import residual_products
 
-WEAKER = 0.4  # strength of the views in the second half of training
-DEAD = 0.1  # a component is dead if its mean concentration is below this share of 1/M
-APART = 0.1  # how far a new component starts from the one it splits, in its weights' deviation
+HEADS = 5
+LATE_STRENGTH = 0.4  # of the views in the second half of training
+DEAD_SHARE = 0.1  # a component is dead if its mean concentration is below this share of 1/M
+SPLIT_NOISE = 0.1  # of a new component, in standard deviations of the weights that it splits
 CHUNK = 1000  # images at a time when no gradient is needed
 
 
+class Views(Protocol):
+    """A function that makes a random view of each input, (n, …) -> (n, …)."""
+
+    def __call__(
+        self, inputs: Tensor, augmentations: Collection[str], strength: float
+    ) -> Tensor: ...
+
+
+class HeadedGate(nn.Module):
+    """A gate with several heads: inputs (n, …) -> logits by the first head, (n, M).
+
+    Heads with other initial weights end in other optima, and their objectives tell which is the
+    best, without labels: so one training tries several at the cost of little more than one.
+
+    Attributes:
+        trunk: inputs -> features, (n, features).
+        heads: features -> logits of all heads, side by side.
+        views: how views are made.
+    """
+
+    def __init__(self, trunk: nn.Module, features: int, experts: int, heads: int, views: Views):
+        super().__init__()
+        self.experts, self.count = experts, heads
+        self.trunk, self.views = trunk, views
+        self.heads = nn.Linear(features, heads * experts)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.by_head(inputs)[0]
+
+    def by_head(self, inputs: Tensor) -> Tensor:
+        """Compute the logits by every head, (heads, n, M)."""
+        logits = self.heads(self.trunk(inputs))
+        return logits.unflatten(1, (self.count, self.experts)).transpose(0, 1)
+
+
+def normed(layer: nn.Module, norm: nn.Module) -> tuple[nn.Module, ...]:
+    """Return a layer without bias, batch normalisation, and a ReLU."""
+    return layer, norm, nn.ReLU(inplace=True)
+
+
 class TwoViews(Flat):
-    """A mixture whose gate sees two views of each image of a batch, its experts some images.
+    """A mixture in training whose gate sees two views of each image, its experts some images.
 
     Each of the M experts sees n/M of a batch's n images, so that all together take the time of one.
     """
 
-    def __init__(self, mixture: nn.Module, deformations: Collection[str]):
+    def __init__(self, mixture: nn.Module, augmentations: Collection[str]):
         super().__init__(mixture)
-        self.deformations = deformations
-
-    def prepare(self, images: Tensor) -> tuple[Tensor, ...]:
-        self.images = images
-        return super().prepare(images)
+        self.augmentations, self.strength = augmentations, 1.0
 
     def batches(self, order: Tensor, size: int) -> tuple[Tensor, ...]:
-        """As many batches as usual, all as large: a small one would say little of Γ'.
-
-        Until the experts' head is chosen, components that are dead on the first batch are replaced.
-        """
-        batches = order.tensor_split(math.ceil(len(order) / size))
-        if self.done < 0.5:
-            images = self.images[batches[0]]
-            self._replace_dead(torch.cat([images, images]))  # batches of one cannot be normalised
-        return batches
+        """Split as many batches as usual, all of one size: a small one estimates Γ' badly."""
+        return order.tensor_split(math.ceil(len(order) / size))
 
     def __call__(self, inputs: tuple[Tensor, ...], batch: Tensor) -> tuple[Tensor, ...]:
-        """Of some of the batch's images products of residuals, and logits of their mean
-        concentrations over both views; of all logits of both views, (2, heads, n, M).
+        """Compute, of a batch of n images, products of residuals, logits, and logits of views.
+
+        The products, (m, M, M), and logits, (m, M), are those of the m images that experts see;
+        the logits are of the mean concentrations over both views. Those of views are
+        (2, heads, n, M). In evaluation mode there are no views.
         """
         if not self.mixture.training:
             return super().__call__(inputs, batch)
-        images = inputs[0][batch]
-        strength = 1 if self.done < 0.5 else WEAKER
-        gate = self.mixture.gate
-        views = gate.views(torch.cat([images, images]), self.deformations, strength)
+        images, gate = inputs[0][batch], self.mixture.gate
+        views = gate.views(torch.cat([images, images]), self.augmentations, self.strength)
         logits = gate.by_head(views).unflatten(1, (2, -1)).transpose(0, 1)
         seen = images[: math.ceil(len(images) / self.mixture.count)]
         products = residual_products(seen, self.mixture.experts(seen))
         first, second = logits[:, 0, : len(seen)].log_softmax(dim=2)
         return products, torch.logaddexp(first, second), logits
 
+    def on_epoch_start(self, progress: float, images: Tensor) -> None:
+        """Replace dead components in the first half of training; make weaker views in the second.
+
+        The images (n, *shape) decide which components are dead.
+        """
+        if progress < 0.5:
+            self._replace_dead(torch.cat([images, images]))  # batches of one cannot be normalised
+        self.strength = 1.0 if progress < 0.5 else LATE_STRENGTH
+
     @torch.no_grad()
-    def half_way(self, row: dict, *vectors: Tensor) -> None:
+    def on_midpoint(self, by_head: Tensor, *vectors: Tensor) -> None:
         """Make the head with the least objective the first one, whose clusters experts get."""
-        by_head = [value for key, value in row.items() if key.startswith(HEAD_COLUMN)]
-        best = by_head.index(min(by_head)) if by_head else 0
+        best = int(by_head.argmin())
         for vector in (self.vector, *vectors):
             for name in ("gate.heads.weight", "gate.heads.bias"):
                 heads = self.views(vector)[name].unflatten(0, (-1, self.mixture.count))
                 heads[[0, best]] = heads[[best, 0]]
+
+    @torch.no_grad()
+    def on_training_end(self, images: Tensor) -> None:
+        """Take the batch norms' statistics from the images, (n, *shape), not from their views."""
+        update_bn(images.split(CHUNK), self.mixture.gate)
 
     @torch.no_grad()
     def _replace_dead(self, images: Tensor) -> None:
@@ -79,16 +126,11 @@ class TwoViews(Flat):
         loads = self.mixture.gate.by_head(images).softmax(dim=2).mean(dim=1)
         weight = self.mixture.gate.heads.weight.unflatten(0, (heads, components))
         bias = self.mixture.gate.heads.bias.unflatten(0, (heads, components))
-        for head, dead in (loads < DEAD / components).nonzero().tolist():
+        for head, dead in (loads < DEAD_SHARE / components).nonzero().tolist():
             largest = loads[head].argmax()
             whole = weight[head, largest]
             noise = torch.randn(len(whole)).to(whole)
-            weight[head, dead] = whole + APART * whole.std() * noise
+            weight[head, dead] = whole + SPLIT_NOISE * whole.std() * noise
             bias[head, dead] = bias[head, largest]
             loads[head, largest] /= 2
             loads[head, dead] = loads[head, largest]
-
-    @torch.no_grad()
-    def finish(self, images: Tensor) -> None:
-        """Normalise by the images themselves, not by views of them."""
-        update_bn(images.split(CHUNK), self.mixture.gate)

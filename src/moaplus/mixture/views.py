@@ -1,6 +1,6 @@
-"""Random small deformations of images: the views of an image that say the same of it.
+"""Views: random label-preserving augmentations of images.
 
-A whole batch takes one matrix product, which makes the sampling grids, and one `grid_sample`.
+A whole batch takes one matrix product, for the sampling grids, and one `grid_sample`.
 """
 
 import functools
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# How far views go at strength 1, each drawn for each image on its own.
+# Ranges at strength 1; each value is drawn for each image on its own.
 ROTATION = math.radians(15)  # at most, to either side
 STRETCH = 0.25  # of each axis, at most, as a logarithm
 SHEAR = 0.3  # at most, to either side
@@ -20,21 +20,21 @@ ELASTIC = 0.06  # standard deviation at the knots of a smooth field, of half the
 KNOTS = 5  # of that field, along each side
 
 
-def random_views(images: Tensor, deformations: Collection[str], strength: float = 1) -> Tensor:
-    """A random view of each image, (n, h, w) or (n, colours, h, w), of the same shape.
+def random_views(images: Tensor, augmentations: Collection[str], strength: float = 1) -> Tensor:
+    """Make a random view of each image, (n, h, w) or (n, colours, h, w), of the same shape.
 
     Random numbers are torch's own on the CPU, so that views are the same on every device.
 
     Args:
         images: beyond their borders they go on as they are there.
-        deformations: of `affine`, `elastic` and `thickness`.
+        augmentations: of `affine`, `elastic` and `thickness`.
         strength: of all of them, 1 or less.
     """
     n, *_, height, width = images.shape
     uniform = strength * (2 * torch.rand(n, 7) - 1)
     knots = strength * ELASTIC * torch.randn(n, KNOTS**2, 2)
-    plane = _affine(uniform if "affine" in deformations else 0 * uniform)
-    coefficients = torch.cat([plane, knots if "elastic" in deformations else 0 * knots], dim=1)
+    plane = _affine(uniform if "affine" in augmentations else 0 * uniform)
+    coefficients = torch.cat([plane, knots if "elastic" in augmentations else 0 * knots], dim=1)
     grids = _basis(height, width).to(images) @ coefficients.to(images)
     views = F.grid_sample(
         images.view(n, -1, height, width),
@@ -42,13 +42,13 @@ def random_views(images: Tensor, deformations: Collection[str], strength: float 
         padding_mode="border",
         align_corners=False,
     )
-    if "thickness" in deformations:
+    if "thickness" in augmentations:
         views = _thickened(views, uniform[:, 6].to(images))
     return views.view(images.shape)
 
 
 def _affine(uniform: Tensor) -> Tensor:
-    """Coefficients of x, y and 1 in the place that a pixel is taken from, (n, 3, 2)."""
+    """Return the coefficients of x, y and 1 in the place that a pixel is taken from, (n, 3, 2)."""
     angle, across, down, shear = (
         uniform[:, :4] * torch.tensor([ROTATION, STRETCH, STRETCH, SHEAR])
     ).T
@@ -61,7 +61,7 @@ def _affine(uniform: Tensor) -> Tensor:
 
 @functools.cache
 def _basis(height: int, width: int) -> Tensor:
-    """x, y, 1 and a smooth bump at each knot, at every pixel: (h·w, 3 + KNOTS²)."""
+    """Return x, y, 1 and a smooth bump at each knot, at every pixel: (h·w, 3 + KNOTS²)."""
     x, y = (((2 * torch.arange(side) + 1) / side - 1) for side in (width, height))
     y, x = torch.meshgrid(y, x, indexing="ij")
     bumps = torch.eye(KNOTS**2).view(-1, 1, KNOTS, KNOTS)
@@ -71,7 +71,7 @@ def _basis(height: int, width: int) -> Tensor:
 
 
 def _thickened(images: Tensor, amount: Tensor) -> Tensor:
-    """Each pixel towards the largest (amount > 0) or the least of itself and the four beside it."""
+    """Move each pixel towards the largest (amount > 0) or least of itself and its neighbours."""
     amount = amount[:, None, None, None]
     up, down = (_extreme(images, pick) - images for pick in (torch.maximum, torch.minimum))
     return images + amount.clamp(min=0) * up + (-amount).clamp(min=0) * down

@@ -59,5 +59,5 @@ DATASETS = {
 
 
 def raw_files(dataset: str) -> dict[Path, str]:
-    """The files of a data set in data/raw, each with its MD5."""
+    """Return the files of a data set in data/raw, each with its MD5."""
     return {RAW / dataset / name: md5 for name, md5 in DATASETS[dataset].md5.items()}

@@ -7,14 +7,12 @@ are read from what a protocol leaves (`report.readings`).
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 from moaplus.plan.choices import PAPER_MODELS
-from moaplus.plan.runs import SCRATCH, Run
-from moaplus.plan.settings import make_run, selections, settings
+from moaplus.plan.params import IMAGES, MultiverseBlock, Params
+from moaplus.plan.runs import Run
+from moaplus.plan.settings import grid
 from moaplus.storage.files import UserError
-
-IMAGES = "images"  # the decision that is no key of `model` or `train`
 
 
 @dataclass(frozen=True)
@@ -32,67 +30,66 @@ class Protocol:
     runs: tuple[Run, Run]
 
 
-def check_multiverse(params: dict, path: Path) -> None:
-    """See that there are as many protocols as params.yaml asks for, and images for the experts.
+def check_multiverse(params: Params) -> None:
+    """See that every protocol that params.yaml asks for can be trained.
 
     Raises:
-        UserError: if not.
+        UserError: if there are fewer protocols than it asks for, fewer images than experts, or
+            views that a gate does not see.
     """
-    if "multiverse" not in params:
+    wanted = params.multiverse
+    if wanted is None:
         return
-    wanted = params["multiverse"]
-    fewest = min(
-        images["images"]
-        for images in wanted["decisions"][IMAGES] + [{"images": math.inf}]
-        if images["images"] != "all"
-    )
-    if wanted["experts"] > fewest:
+    counted = [option.images for option in wanted.decisions[IMAGES] if option.images != "all"]
+    fewest = min(counted, default=math.inf)
+    if wanted.experts > fewest:
         raise UserError(
-            f"{path}: multiverse.experts: {wanted['experts']} is more than the {fewest} images of "
+            f"multiverse.experts: {wanted.experts} is more than the {fewest} images of "
             "an option; allowed: at most that many"
         )
-    there_are = math.prod(map(len, wanted["decisions"].values()))
-    if wanted["protocols"] > there_are:
+    there_are = math.prod(map(len, wanted.decisions.values()))
+    if wanted.protocols > there_are:
         raise UserError(
-            f"{path}: multiverse.protocols: {wanted['protocols']} is more than there are; allowed: "
+            f"multiverse.protocols: {wanted.protocols} is more than there are; allowed: "
             f"at most the {there_are} combinations of multiverse.decisions"
         )
+    seen = {key: few for key, few in wanted.decisions.items() if key in ("gate", "views")}
+    for options in grid(seen):
+        params.top_level.changed(options)
 
 
-def draw(params: dict) -> tuple[Protocol, ...]:
-    """The protocols of params.yaml's `multiverse`: a sample without repetition.
+def draw(params: Params) -> tuple[Protocol, ...]:
+    """Return the protocols of params.yaml's `multiverse`: a sample without repetition.
 
     The first points of a scrambled Sobol sequence (Owen 1998, "Scrambling Sobol' and
     Niederreiter-Xing points"): all options of a decision are drawn about equally often, and a
     larger sample begins with the smaller one.
     """
-    wanted = params["multiverse"]
-    counts = {decision: len(options) for decision, options in wanted["decisions"].items()}
-    sample = _sample(counts, int(wanted["protocols"]), int(wanted["seed"]))
-    return tuple(_protocol(params, number, options) for number, options in enumerate(sample))
+    sample = enumerate(_sample(params.multiverse))
+    return tuple(_protocol(params, number, options) for number, options in sample)
 
 
-def _sample(counts: dict[str, int], size: int, seed: int) -> list[dict[str, int]]:
-    """Points of a Sobol sequence as options, each combination once."""
+def _sample(wanted: MultiverseBlock) -> list[dict[str, int]]:
+    """Return points of a Sobol sequence as options, each combination once."""
     from scipy.stats.qmc import Sobol  # half a second, for this alone
 
-    sequence, found = Sobol(len(counts), seed=seed), {}
-    block = size
-    while len(found) < size:
+    counts = {decision: len(options) for decision, options in wanted.decisions.items()}
+    sequence, found = Sobol(len(counts), seed=wanted.seed), {}
+    block = wanted.protocols
+    while len(found) < wanted.protocols:
         for point in sequence.random_base2(math.ceil(math.log2(block))):
             options = {k: int(u * n) for (k, n), u in zip(counts.items(), point, strict=True)}
             found.setdefault(tuple(options.values()), options)
         block = sequence.num_generated
-    return list(found.values())[:size]
+    return list(found.values())[: wanted.protocols]
 
 
-def _protocol(params: dict, number: int, options: dict[str, int]) -> Protocol:
-    chosen = {
-        decision: params["multiverse"]["decisions"][decision][option]
-        for decision, option in options.items()
-    }
-    (images,) = selections(chosen.pop(IMAGES), params["dataset"], params)
-    how = settings(params, chosen)
-    experts = params["multiverse"]["experts"]
-    runs = (make_run(params, images, how, experts, name, number, SCRATCH) for name in PAPER_MODELS)
+def _protocol(params: Params, number: int, options: dict[str, int]) -> Protocol:
+    wanted = params.multiverse
+    chosen = {decision: wanted.decisions[decision][option] for decision, option in options.items()}
+    (images,) = chosen.pop(IMAGES).selections(params.dataset, params.subset_seed)
+    how = params.top_level.changed(chosen)
+    runs = (
+        params.run(images, how, wanted.experts, name, number, keep=False) for name in PAPER_MODELS
+    )
     return Protocol(number, options, tuple(runs))

@@ -28,3 +28,7 @@ class Reference:
     def path(self) -> Path:
         """npz of cluster numbers, uint8 (n,), under `M{M}-seed{seed}-{split}`."""
         return MODELS / self.selection.name / "references" / self.method / "clusters.npz"
+
+    def configuration(self, clusters: int) -> str:
+        """Return what its rows of runs.csv are found by: `mnist-0+1/references/kmeans/M2`."""
+        return f"{self.selection.name}/references/{self.method}/M{clusters}"

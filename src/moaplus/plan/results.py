@@ -6,12 +6,12 @@ from functools import cached_property
 from pathlib import Path
 
 from moaplus.plan.choices import names, names_with
-from moaplus.plan.records import Record, records_of
 from moaplus.plan.references import Reference
-from moaplus.plan.runs import BENCHMARKS, MODELS, SCRATCH, Run
+from moaplus.plan.runs import Run
 from moaplus.plan.studies import Plan, Study, references_of
 from moaplus.storage.files import one_of
 
+BENCHMARKS = Path("logs/benchmarks")  # Snakemake's records of time and memory, not versioned
 RESULTS = Path("results")
 STUDIES = RESULTS / "studies"  # a folder for each study that a user names
 FIGURES = RESULTS / "figures"
@@ -39,8 +39,6 @@ class Report:
 
     folder: Path
     studies: tuple[Study, ...]
-    failed: dict[str, str]
-    batches: dict[str, tuple[Run, ...]]
 
     @property
     def runs_table(self) -> Path:
@@ -73,41 +71,14 @@ class Report:
         return list({run.folder: run for study in self.studies for run in study.runs}.values())
 
     @property
-    def kept_runs(self) -> list[Run]:
-        """Its runs whose models are kept."""
-        return [run for run in self.runs if run.home == MODELS]
-
-    @property
-    def records(self) -> list[Record]:
-        """The records of the others."""
-        return records_of(run for run in self.runs if run.home == SCRATCH)
-
-    @property
     def references(self) -> list[Reference]:
         """The reference clusterings beside its runs."""
         return references_of(self.studies)
 
     @property
-    def scored(self) -> list[Path]:
-        """The files from which runs.csv is made."""
-        paths = [
-            path
-            for run in self.kept_runs
-            for path in (run.model, run.history, run.concentrations, run.selection.labels_path)
-        ]
-        paths += [record.path for record in self.records]
-        paths += [path for r in self.references for path in (r.path, r.selection.labels_path)]
-        return list(dict.fromkeys(paths))
-
-    @property
     def benchmarks(self) -> list[Path]:
         """Snakemake's records of time and memory of the jobs that train its runs."""
-        folders = {run.folder for run in self.runs}
-        return [
-            BENCHMARKS / f"train/{name}.tsv"
-            for name, batch in self.batches.items()
-            if folders & {run.folder for run in batch}
-        ]
+        return [BENCHMARKS / f"train/{run.folder}.tsv" for run in self.runs]
 
     @property
     def results(self) -> list[Path]:
@@ -122,7 +93,7 @@ class Report:
 
 
 def report_of(plan: Plan, folder: str | Path) -> Report:
-    """The report that lies in a folder: `results`, `results/studies/NAME`, `results/multiverse`.
+    """Return the report that lies in a folder: `results`, `results/studies/NAME`, `results/multiverse`.
 
     Raises:
         UserError: if there is no such study.
@@ -130,17 +101,17 @@ def report_of(plan: Plan, folder: str | Path) -> Report:
     folder = Path(folder)
     if folder == MULTIVERSE:
         runs = tuple(run for protocol in plan.protocols for run in protocol.runs)
-        return Report(folder, (Study("multiverse", runs, ()),), plan.failed, plan.batches)
+        return Report(folder, (Study("multiverse", runs, ()),))
     studies = plan.default
     if folder != RESULTS:
         allowed = {(STUDIES / name).as_posix(): name for name in plan.studies}
         one_of("folder of results", folder.as_posix(), [RESULTS.as_posix(), *allowed])
         studies = (allowed[folder.as_posix()],)
-    return Report(folder, tuple(plan.studies[name] for name in studies), plan.failed, plan.batches)
+    return Report(folder, tuple(plan.studies[name] for name in studies))
 
 
 def figure_files(figures: Iterable[str], folder: Path = FIGURES) -> list[Path]:
-    """Figures as PNG and SVG."""
+    """Return the files of figures, as PNG and SVG."""
     return [folder / f"{name}.{suffix}" for name in figures for suffix in ("png", "svg")]
 
 
@@ -151,12 +122,12 @@ MULTIVERSE_CURVES = {
 
 
 def study_figure(study: str) -> list[Path]:
-    """The figure of a study that has one."""
+    """Return the files of the figure of a study."""
     return figure_files([study], STUDIES / study)
 
 
 def default_results() -> list[Path]:
-    """Figures of the default studies, and what the audit measures and tells."""
+    """Return the figures of the default studies, and what the audit measures and tells."""
     probes = [PROBES / f"{name}.csv" for name in PROBE_NAMES]
     pages = [AUDIT, AUDIT_TABLE, CLAIMS_PAGE, CLAIMS_TABLE]
     return [SIMULATION, *pages, *probes, *figure_files([*REPORT_FIGURES, *AUDIT_FIGURES])]

@@ -4,9 +4,11 @@ A run is one training. Its folder reads like its description, for example
 `models/mnist-0+1/cae/M2/moa_plus/seed3`, so the folder alone says what to train.
 """
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
+
+from moaplus.plan.settings import Network, Training
 
 N_CLASSES = 10
 SPLITS = ("train", "test")
@@ -14,8 +16,7 @@ PARAMS = Path("params.yaml")
 SELECTED = Path("data/selected")
 MODELS = Path("models")
 SCRATCH = Path("scratch")  # of runs whose models are not kept
-APART = ("changes", "home")  # of a run, on which its model does not depend
-BENCHMARKS = Path("benchmarks")  # Snakemake's records of time and memory, not versioned
+RECORDS = Path("results/records")  # of runs whose models are not kept
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Selection:
     images: int | None  # None: all
     subset_seed: int
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The selection in words, for example `mnist-0+1` or `mnist-all-n12665`."""
         everything = self.classes == tuple(range(N_CLASSES))
@@ -48,62 +49,58 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Network:
-    """Architecture of the experts and the gate."""
-
-    architecture: str
-    channels: tuple[int, int]
-    latent: int
-    gate: str = "small"
-
-
-@dataclass(frozen=True)
-class Training:
-    """Training budget and guard: see the comments in params.yaml."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    schedule: str
-    ridge: float
-    weight_decay: float = 0
-    views: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Run:
-    """One training: the same description gives the same model."""
+    """One training: the same description gives the same model.
+
+    Attributes:
+        selection: the images.
+        network: of experts and gate.
+        experts: M.
+        objective: what training minimises.
+        constants: of the objective.
+        seed: of weights, batches and views.
+        training: how long and how.
+        changes: what its study sets otherwise than params.yaml's top level, as `key=value`.
+        keep: whether its model is kept; only its scores and curves are if not.
+    """
 
     selection: Selection
     network: Network
     experts: int
     objective: str
-    constants: dict[str, float] = field(hash=False)  # of the objective
+    constants: dict[str, float] = field(hash=False)
     seed: int
     training: Training
-    changes: tuple[str, ...] = ()  # what its study sets otherwise than params.yaml's top level
-    home: Path = MODELS  # where its folder is: `SCRATCH` for one that is kept as a record alone
+    changes: tuple[str, ...] = ()
+    keep: bool = True
 
     @cached_property
-    def configuration(self) -> Path:
-        """The folder that holds this run and its siblings of other seeds."""
-        return self.home / self.place / self.objective
+    def protocol(self) -> PurePath:
+        """Images, network, training and M: `mnist-0+1/cae-latent=8/M2`."""
+        network = "-".join((self.network.architecture, *self.changes))
+        return PurePath(f"{self.selection.name}/{network}/M{self.experts}")
 
-    @property
-    def place(self) -> Path:
-        """What its folder says of images, network, training and M: `mnist-0+1/cae-latent=8/M2`."""
-        network = "-".join([self.network.architecture, *self.changes])
-        return Path(self.selection.name) / network / f"M{self.experts}"
-
-    @property
-    def variant(self) -> str:
-        """What its study sets otherwise, in words: `epochs=2, latent=8`, or nothing."""
-        return ", ".join(self.changes)
+    @cached_property
+    def configuration(self) -> PurePath:
+        """All of this run but its seed: `mnist-0+1/cae-latent=8/M2/moa_plus`."""
+        return self.protocol / self.objective
 
     @cached_property
     def folder(self) -> Path:
         """The run's folder: `model.safetensors`, `history.csv`, `concentrations.npz`, …."""
-        return self.configuration / f"seed{self.seed}"
+        return (MODELS if self.keep else SCRATCH) / self.configuration / f"seed{self.seed}"
+
+    @property
+    def record(self) -> Path:
+        """JSON of its settings, scores and curves, from which all tables are made."""
+        if self.keep:
+            return self.folder / "record.json"
+        return RECORDS / self.configuration / f"seed{self.seed}.json"
+
+    @property
+    def shared_record(self) -> Path:
+        """A record that the runs of all objectives of a protocol and seed share."""
+        return RECORDS / self.protocol / f"seed{self.seed}.json"
 
     @property
     def model(self) -> Path:
@@ -127,24 +124,38 @@ class Run:
         return self.folder / "checkpoint.safetensors"
 
     @property
-    def failure(self) -> Path:
-        """Why the training failed, if it did; there only until it is tried again."""
-        return self.folder / "failed.json"
-
-    @property
     def files(self) -> tuple[Path, Path, Path, Path]:
         """All that training and evaluation write."""
         return self.model, self.history, self.concentrations, self.samples
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules that its training loads by name."""
+        return (
+            f"moaplus.mixture.objectives.{self.objective}",
+            f"moaplus.mixture.architectures.{self.network.architecture}",
+            f"moaplus.mixture.gates.{self.network.gate}",
+            f"moaplus.mixture.schedules.{self.training.schedule}",
+        )
+
     def settings(self) -> dict:
-        """Everything that the model depends on, as plain values.
+        """Return everything that the model depends on, as plain values.
 
         A setting with a default is left out where it has that: what was made before there was such
         a setting still counts.
         """
-        settings = {key: value for key, value in asdict(self).items() if key not in APART}
-        for part in ("network", "training"):
-            for each in fields(getattr(self, part)):
-                if settings[part][each.name] == each.default:
-                    del settings[part][each.name]
-        return settings
+        selection = self.selection
+        return {
+            "selection": {
+                "dataset": selection.dataset,
+                "classes": selection.classes,
+                "images": selection.images,
+                "subset_seed": selection.subset_seed,
+            },
+            "network": self.network.model_dump(exclude_defaults=True),
+            "experts": self.experts,
+            "objective": self.objective,
+            "constants": dict(self.constants),
+            "seed": self.seed,
+            "training": self.training.model_dump(exclude_defaults=True),
+        }

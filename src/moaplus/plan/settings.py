@@ -1,13 +1,51 @@
-"""From the words of params.yaml to what runs are made of."""
+"""Settings of a training: of its networks, and of how these are trained.
 
-from dataclasses import asdict, dataclass, fields
-from itertools import combinations, product
-from pathlib import Path
-from typing import get_args, get_type_hints
+A field is all that there is to a setting: params.yaml's top level and its studies may have it, a
+study or the multiverse may vary it, the folders of runs name it, and runs.csv has a column for it.
+"""
 
-from moaplus.plan.choices import views
-from moaplus.plan.runs import N_CLASSES, PARAMS, Network, Run, Selection, Training
+from dataclasses import dataclass
+from itertools import product
+
+from pydantic import BaseModel
+
+from moaplus.plan.choices import names, views
+from moaplus.plan.fields import Block, choice, list_of, number, whole
 from moaplus.storage.files import UserError
+
+VIEWS = sorted({view for gate in names("mixture/gates") for view in views(gate)})
+
+
+class Network(Block):
+    """Architecture of the experts and the gate."""
+
+    architecture: choice(names("mixture/architectures"), "of the experts")
+    channels: list_of(
+        whole(1, 1024),
+        least=2,
+        most=2,
+        distinct=False,
+        description="of the two convolutions of each expert and of the small gate",
+    )
+    latent: whole(1, 4096, "size of an expert's code")
+    gate: choice(names("mixture/gates"), "the published method's is small") = "small"
+
+
+class Training(Block):
+    """How long and how a mixture is trained."""
+
+    epochs: whole(1, 100_000, "passes over the training images")
+    batch_size: whole(1, 60_000, "images in a batch")
+    learning_rate: number(1e-9, 1000, "the peak of the schedule, with Adam")
+    schedule: choice(names("mixture/schedules"), "of the learning rate")
+    ridge: number(1e-12, 1, "smallest eigenvalue that Γ/n may have where it is inverted")
+    weight_decay: number(0, 10, "of AdamW; 0 is Adam") = 0
+    views: list_of(
+        choice(VIEWS), description="how two views of an image may differ, for gates that see views"
+    ) = ()
+
+
+NETWORK_FIELDS, TRAINING_FIELDS = Network.__annotations__, Training.__annotations__
 
 
 @dataclass(frozen=True)
@@ -23,93 +61,45 @@ class Settings:
 
     network: Network
     training: Training
-    changes: tuple[str, ...]
+    changes: tuple[str, ...] = ()
+
+    def changed(self, values: dict) -> "Settings":
+        """Return these settings with other values for some fields.
+
+        Raises:
+            UserError: if there are views that the gate does not see.
+        """
+        network, training = _changed(self.network, values), _changed(self.training, values)
+        allowed = views(network.gate)
+        for view in training.views:
+            if view not in allowed:
+                raise UserError(
+                    f"train.views: {view} is not allowed; allowed with the gate {network.gate}: "
+                    f"{', '.join(allowed) or 'nothing'}"
+                )
+        differences = _differences(network, self.network) + _differences(training, self.training)
+        return Settings(network, training, (*self.changes, *differences))
 
 
-def settings(params: dict, changed: dict) -> Settings:
-    """The settings of params.yaml's top level, except for some keys of `model` and `train`.
-
-    Raises:
-        UserError: if there are views that the gate does not see.
-    """
-    network, training = _plain(Network, params["model"]), _plain(Training, params["train"])
-    ours = [_changed(network, changed), _changed(training, changed)]
-    gate, allowed = ours[0].gate, views(ours[0].gate)
-    for view in ours[1].views:
-        if view not in allowed:
-            raise UserError(
-                f"{PARAMS}: train.views: {view} is not allowed; allowed with the gate {gate}: "
-                f"{', '.join(allowed) or 'nothing'}"
-            )
-    changes = [*_differences(ours[0], network), *_differences(ours[1], training)]
-    return Settings(*ours, tuple(changes))
-
-
-def grid(options: dict[str, list]) -> list[dict]:
-    """Every combination of an option for each key, in order; a single empty one without keys."""
+def grid(options: dict[str, tuple]) -> list[dict]:
+    """Return every combination of an option for each key, in order; an empty one without keys."""
     return [dict(zip(options, values, strict=True)) for values in product(*options.values())]
 
 
-def selections(wanted: dict, dataset: str, params: dict) -> list[Selection]:
-    """What an entry `{classes: …, images: …}` asks for: one selection, or one for each pair."""
-    classes = {
-        "all": [range(N_CLASSES)],
-        "pairs": combinations(range(N_CLASSES), 2),
-    }.get(wanted["classes"] if isinstance(wanted["classes"], str) else "", [wanted["classes"]])
-    images = None if wanted["images"] == "all" else int(wanted["images"])
-    seed = int(params["subset_seed"])
-    return [Selection(dataset, tuple(sorted(map(int, few))), images, seed) for few in classes]
-
-
-def make_run(
-    params: dict,
-    images: Selection,
-    how: Settings,
-    experts: int,
-    objective: str,
-    seed: int,
-    home: Path,
-) -> Run:
-    """A run, with the constants that its objective has in params.yaml."""
-    constants = params["objectives"].get(objective, {})
-    return Run(
-        images,
-        how.network,
-        int(experts),
-        objective,
-        constants,
-        int(seed),
-        how.training,
-        how.changes,
-        home,
+def _changed(common: BaseModel, values: dict) -> BaseModel:
+    return common.model_copy(
+        update={key: value for key, value in values.items() if key in type(common).model_fields}
     )
 
 
-def _plain(kind: type, values: dict) -> Network | Training:
-    """Settings with whole numbers written 8.0 as 8, and lists that can be compared."""
-
-    def plain(key: str, value):
-        hint = get_type_hints(kind)[key]
-        if isinstance(value, list):
-            return tuple(map(get_args(hint)[0], value))
-        return int(value) if hint is int else value
-
-    return kind(**{key: plain(key, value) for key, value in values.items()})
-
-
-def _changed(common: Network | Training, changed: dict) -> Network | Training:
-    values = asdict(common)
-    return _plain(type(common), values | {key: changed[key] for key in values if key in changed})
-
-
-def _differences(ours: Network | Training, common: Network | Training) -> list[str]:
-    keys = (field.name for field in fields(ours) if field.name != "architecture")
+def _differences(ours: BaseModel, common: BaseModel) -> list[str]:
     return [
-        f"{key}={_word(getattr(ours, key))}"
-        for key in keys
-        if getattr(ours, key) != getattr(common, key)
+        f"{key}={format_value(getattr(ours, key))}"
+        for key in type(ours).model_fields
+        if key != "architecture" and getattr(ours, key) != getattr(common, key)
     ]
 
 
-def _word(value: object) -> str:
+def format_value(value: object) -> str:
+    """Return a setting's value as folders have it, for example `8+16`."""
     return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)

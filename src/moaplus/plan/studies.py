@@ -1,21 +1,18 @@
 """From params.yaml to studies: which runs there are, and which of them are made by default."""
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
 
 from moaplus.plan.multiverse import Protocol, check_multiverse, draw
-from moaplus.plan.params import PARAMS, read_params
-from moaplus.plan.records import Record, records_of
-from moaplus.plan.references import USUAL_REFERENCES, Reference
-from moaplus.plan.runs import MODELS, SCRATCH, Run, Selection
-from moaplus.plan.settings import Settings, grid, make_run, selections, settings
+from moaplus.plan.needs import check_needs
+from moaplus.plan.params import PARAMS, Params, WayBlock, read_params
+from moaplus.plan.references import Reference
+from moaplus.plan.runs import Run, Selection
+from moaplus.plan.settings import Settings, grid
 from moaplus.storage.files import UserError, one_of
-
-BATCH = 10  # runs, enough that the start of a process does not matter
 
 
 @dataclass(frozen=True)
@@ -35,20 +32,36 @@ class Study:
     @property
     def common_changes(self) -> list[str]:
         """What all of its runs set otherwise than the top level of params.yaml."""
-        first, *others = (run.changes for run in self.runs)
+        first, *others = dict.fromkeys(run.changes for run in self.runs)
         return [change for change in first if all(change in changes for changes in others)]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that params.yaml asks for."""
+    """All that params.yaml asks for.
 
+    Attributes:
+        params: as read.
+        studies: by name.
+    """
+
+    params: Params
     studies: dict[str, Study]
-    default: tuple[str, ...]
-    settings: Settings  # of the top level
-    params: dict  # as read, from which the multiverse is drawn when it is asked for
-    checkpoint_every: int  # epochs
-    failed: dict[str, str] = field(default_factory=dict)  # left out: folder -> why it failed
+
+    @property
+    def default(self) -> tuple[str, ...]:
+        """The names of the studies that are run by default."""
+        return self.params.default
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of params.yaml's top level."""
+        return self.params.top_level
+
+    @property
+    def checkpoint_every(self) -> int:
+        """Epochs from one checkpoint to the next."""
+        return self.params.checkpoint_every
 
     @cached_property
     def default_runs(self) -> dict[str, Run]:
@@ -69,56 +82,7 @@ class Plan:
     @cached_property
     def protocols(self) -> tuple[Protocol, ...]:
         """The protocols of the multiverse; none where params.yaml has none."""
-        return draw(self.params) if "multiverse" in self.params else ()
-
-    @cached_property
-    def batches(self) -> dict[str, tuple[Run, ...]]:
-        """Runs that one process trains, at most `BATCH` of a configuration, by the batch's name.
-
-        Every run whose model is kept is in one batch. Those of the default studies stand apart from
-        those that only a study to be named has, as they are wanted apart.
-        """
-        wanted = [self.default_runs.values(), *(study.runs for study in self.studies.values())]
-        groups: dict[tuple[int, Path], dict[str, Run]] = {}
-        placed: set[str] = set()
-        for number, runs in enumerate(wanted):
-            for folder, run in ((str(run.folder), run) for run in runs):
-                if run.home == MODELS and folder not in placed:
-                    placed.add(folder)
-                    groups.setdefault((number, run.configuration), {})[folder] = run
-        batches = {}
-        for (_, configuration), group in groups.items():
-            runs = sorted(group.values(), key=lambda run: run.seed)
-            name = _identifier(configuration.relative_to(MODELS))
-            for batch in _parts(runs, BATCH):
-                batches[f"{name}_seed{batch[0].seed}"] = batch
-        return batches
-
-    @cached_property
-    def records(self) -> dict[str, Record]:
-        """What is kept of runs whose models are not, by the record's path."""
-        scratch = [run for run in self.all_runs.values() if run.home == SCRATCH]
-        return {record.path.as_posix(): record for record in records_of(scratch)}
-
-    @cached_property
-    def record_batches(self) -> dict[str, tuple[Record, ...]]:
-        """Records that one process makes: of one protocol, at most `BATCH` runs together.
-
-        All records of a batch are wanted by the same studies, so that none is made too early.
-        """
-        wanting: dict[Path, list[str]] = {}
-        for name, study in self.studies.items():
-            for record in records_of(run for run in study.runs if run.home == SCRATCH):
-                wanting.setdefault(record.path, []).append(name)
-        groups: dict[tuple[Path, tuple[str, ...]], list[Record]] = {}
-        for record in self.records.values():
-            key = record.runs[0].place, tuple(wanting.get(record.path, ()))
-            groups.setdefault(key, []).append(record)
-        return {
-            f"{_identifier(place)}_seed{batch[0].runs[0].seed}": batch
-            for (place, _), records in groups.items()
-            for batch in _parts(records, max(1, BATCH // len(records[0].runs)))
-        }
+        return draw(self.params) if self.params.multiverse else ()
 
     @cached_property
     def selections(self) -> dict[str, Selection]:
@@ -132,9 +96,22 @@ class Plan:
         return {str(reference.path): reference for reference in found}
 
     def how(self, run: Run) -> list[str]:
-        """How a default run was trained, as far as default runs differ: architecture, changes."""
-        several = len({other.network.architecture for other in self.default_runs.values()}) > 1
+        """Return how a default run was trained, as far as they differ: architecture, changes."""
+        several = len(self._default_architectures) > 1
         return [*([run.network.architecture] if several else []), *run.changes]
+
+    @cached_property
+    def _default_architectures(self) -> set[str]:
+        return {run.network.architecture for run in self.default_runs.values()}
+
+    def without(self, folders: Collection[str]) -> "Plan":
+        """Return the plan without some runs, named by their folders."""
+
+        def left(study: Study) -> Study:
+            runs = tuple(run for run in study.runs if str(run.folder) not in folders)
+            return replace(study, runs=runs)
+
+        return replace(self, studies={name: left(study) for name, study in self.studies.items()})
 
     @property
     def probed_runs(self) -> list[Run]:
@@ -151,35 +128,40 @@ class Plan:
         Raises:
             UserError: if no study has such a run.
         """
+        folder = str(Path(folder))
         try:
-            known = self.study_runs if str(Path(folder)) in self.study_runs else self.all_runs
-            return known[str(Path(folder))]
+            return (self.study_runs if folder in self.study_runs else self.all_runs)[folder]
         except KeyError:
             raise UserError(
                 f"{folder}: no study in {PARAMS} has this run; `moaplus runs` lists them"
             ) from None
 
-    def record(self, path: str) -> Record:
-        """Return the record at `path`.
+    def recorded_run(self, path: str | Path) -> Run:
+        """Return the run whose record lies at `path`.
 
         Raises:
             UserError: if no study and no protocol has it.
         """
         try:
-            return self.records[Path(path).as_posix()]
+            return self._recorded_runs[str(Path(path))]
         except KeyError:
             raise UserError(
-                f"{path}: no study or protocol in {PARAMS} has this record; one is named by the "
-                "folder of its runs: results/records/SELECTION/NETWORK/M2/seed0.json"
+                f"{path}: no study or protocol in {PARAMS} has this record; one lies in the folder "
+                "of its run, or is results/records/SELECTION/NETWORK/M2/OBJECTIVE/seed0.json"
             ) from None
+
+    @cached_property
+    def _recorded_runs(self) -> dict[str, Run]:
+        return {str(run.record): run for run in self.all_runs.values()}
 
 
 def references_of(studies: Iterable[Study]) -> list[Reference]:
-    """The reference clusterings to set beside some studies: same images, clusters and seeds."""
+    """Return the reference clusterings of some studies: same images, clusters and seeds."""
     wanted: dict[tuple[Selection, str], set[tuple[int, int]]] = {}
     for study in studies:
-        for run, method in product(study.runs, study.references):
-            wanted.setdefault((run.selection, method), set()).add((run.experts, run.seed))
+        asked = dict.fromkeys((run.selection, run.experts, run.seed) for run in study.runs)
+        for (selection, experts, seed), method in product(asked, study.references):
+            wanted.setdefault((selection, method), set()).add((experts, seed))
     return [Reference(*key, tuple(sorted(value))) for key, value in wanted.items()]
 
 
@@ -190,66 +172,70 @@ def load(path: Path = PARAMS) -> Plan:
         UserError: naming the key, its value and what is allowed.
     """
     params = read_params(path)
-    check_multiverse(params, path)
-    studies = {name: _study(name, params, path) for name in params["studies"]}
-    for name in params["default"]:
-        try:
-            one_of("study", name, studies)
-        except UserError as error:
-            raise UserError(f"{path}: default: {error}") from None
-        if studies[name].runs[0].home == SCRATCH:
-            raise UserError(
-                f"{path}: default: {name} keeps scores alone; allowed: studies that keep models"
-            )
-    return Plan(
-        studies,
-        tuple(params["default"]),
-        settings(params, {}),
-        params,
-        int(params["checkpoint_every"]),
+    try:
+        check_multiverse(params)
+        studies = {name: _study(name, params) for name in params.studies}
+        _check_default(params)
+        check_needs(studies)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    return Plan(params, studies)
+
+
+def _study(name: str, params: Params) -> Study:
+    study = params.studies[name]
+    dataset, seeds = study.dataset or params.dataset, study.seed_list
+    runs = tuple(
+        params.run(images, how, experts, objective, seed, study.keep == "models")
+        for wanted in study.selections
+        for images in wanted.selections(dataset, params.subset_seed)
+        for key, way in _ways(f"studies.{name}", study)
+        for how in _settings(key, way, params)
+        for experts in _experts(name, images, wanted.experts or study.experts)
+        for objective in way.objectives
+        for seed in seeds
     )
+    return Study(name, runs, study.references)
 
 
-def _study(name: str, params: dict, path: Path) -> Study:
-    study = params["studies"][name]
-    dataset = study.get("dataset", params["dataset"])
-    home = SCRATCH if study.get("keep") == "scores" else MODELS
-    runs = [
-        make_run(params, images, each, experts, objective, seed, home)
-        for wanted in study["selections"]
-        for images in selections(wanted, dataset, params)
-        for way in (study, *study.get("also", []))
-        for each in _settings(way, params)
-        for experts in wanted.get("experts", study["experts"])
-        for objective in way["objectives"]
-        for seed in _seeds(study["seeds"])
-    ]
-    for run in runs:
-        if run.selection.images is not None and run.experts > run.selection.images:
+def _ways(key: str, study: WayBlock) -> Iterator[tuple[str, WayBlock]]:
+    """Yield the ways in which a study trains, each with its key."""
+    yield key, study
+    for number, way in enumerate(study.also):
+        yield f"{key}.also[{number}]", way
+
+
+def _settings(key: str, way: WayBlock, params: Params) -> list[Settings]:
+    """Return what a way to train changes: once, or for each combination that it varies."""
+    try:
+        common = params.named_settings(way.settings) | way.model | way.train
+    except UserError as error:
+        raise UserError(f"{key}.settings: {error}") from None
+    try:
+        return [params.top_level.changed(common | options) for options in grid(way.vary)]
+    except UserError as error:
+        raise UserError(f"{key}.{error}") from None
+
+
+def _experts(name: str, images: Selection, wanted: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the numbers of experts, if there are images for them."""
+    if images.images is not None and max(wanted) > images.images:
+        raise UserError(
+            f"studies.{name}.experts: {max(wanted)} is more than the {images.images} images of "
+            f"{images.name}; allowed: at most that many"
+        )
+    return wanted
+
+
+def _check_default(params: Params) -> None:
+    """See that the default studies are there and keep their models, and check the top level."""
+    params.top_level.changed({})
+    for name in params.default:
+        try:
+            one_of("study", name, params.studies)
+        except UserError as error:
+            raise UserError(f"default: {error}") from None
+        if params.studies[name].keep == "scores":
             raise UserError(
-                f"{path}: studies.{name}.experts: {run.experts} is more than the "
-                f"{run.selection.images} images of {run.selection.name}; allowed: at most that many"
+                f"default: {name} keeps scores alone; allowed: studies that keep models"
             )
-    return Study(name, tuple(runs), tuple(study.get("references", USUAL_REFERENCES)))
-
-
-def _settings(way: dict, params: dict) -> list[Settings]:
-    """What a study, or one of the other ways in which it trains, changes: once, or for a grid."""
-    common = way.get("model", {}) | way.get("train", {})
-    return [settings(params, common | options) for options in grid(way.get("vary", {}))]
-
-
-def _seeds(wanted: list | dict) -> list[int]:
-    """Seeds one by one, or the first of them and how many."""
-    if isinstance(wanted, dict):
-        return [int(wanted["first"]) + number for number in range(int(wanted["count"]))]
-    return list(map(int, wanted))
-
-
-def _identifier(place: Path) -> str:
-    return re.sub(r"\W", "_", place.as_posix())
-
-
-def _parts(items: list, length: int) -> list[tuple]:
-    """The items in order, in parts of at most some length."""
-    return [tuple(items[first : first + length]) for first in range(0, len(items), length)]

@@ -1,18 +1,21 @@
 """On what and by what results were made: `environment.json` in each folder of results."""
 
+import csv
 import hashlib
 import importlib.metadata
 import json
 import platform
 import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from threadpoolctl import threadpool_info
 
 from moaplus.plan.results import RESULTS, STUDIES, Report
 from moaplus.provenance.machine import processor
-from moaplus.storage.files import put_aside, save_text
-from moaplus.storage.frames import load_frame
+from moaplus.storage.files import UserError, quarantine, save_text
 
 PACKAGES = (
     "torch", "numpy", "scipy", "scikit-learn", "pandas", "safetensors", "matplotlib", "seaborn",
@@ -24,29 +27,39 @@ DAMAGED = (OSError, ValueError, LookupError, TypeError)  # what reading a record
 def write_environment(report: Report) -> None:
     """Record what made each result of a report, and its SHA-256.
 
-    A result that an earlier record holds with the same SHA-256 stays with what made it then.
+    A result that an earlier record holds with the same SHA-256 stays with what made it then. An
+    earlier record that is damaged is quarantined.
 
     Raises:
-        UserError: if runs.csv or the earlier record is missing or damaged, or the file cannot be
-            written.
+        UserError: if runs.csv is missing or damaged, or the file cannot be written.
     """
     path = report.environment
-    runs = load_frame(report.runs_table, "run snakemake to make it")
-    trained = runs.drop_duplicates("folder")["made_on"].value_counts(sort=False)
+    trainings = _count_trainings(report.runs_table)
     try:
         before = _made(path)
     except FileNotFoundError:
         before = []
     except DAMAGED as error:
-        raise put_aside(path, error) from error
-    now = {result.as_posix(): _sha256(result) for result in sorted(report.results)}
+        print(quarantine(path, error), file=sys.stderr)
+        before = []
+    now = {result.as_posix(): sha256_of(result) for result in sorted(report.results)}
     made = _kept(before, now)
     made += [_present() | {"sha256": now}] if now else []
-    save_text(path, json.dumps({"trainings": trained.to_dict(), "results": made}, indent=2) + "\n")
+    save_text(path, json.dumps({"trainings": trainings, "results": made}, indent=2) + "\n")
+
+
+def _count_trainings(runs_table: Path) -> dict[str, int]:
+    """Return how many runs of a runs.csv were made on what."""
+    try:
+        with runs_table.open(encoding="utf-8", newline="") as file:
+            made_on = {row["folder"]: row["made_on"] for row in csv.DictReader(file)}
+    except (OSError, LookupError) as error:
+        raise UserError(f"{runs_table}: cannot be read ({error}); run snakemake again") from error
+    return dict(Counter(filter(None, made_on.values())))
 
 
 def _kept(before: list[dict], now: dict[str, str]) -> list[dict]:
-    """What of an earlier record still holds; its results are taken out of `now`."""
+    """Return what of an earlier record still holds; its results are taken out of `now`."""
     present, kept = _present(), []
     for group in before:
         if {key: value for key, value in group.items() if key != "sha256"} != present:
@@ -56,7 +69,7 @@ def _kept(before: list[dict], now: dict[str, str]) -> list[dict]:
 
 
 def _present() -> dict:
-    """Commit, machine and versions of now."""
+    """Return commit, machine and versions of now."""
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     return {
         "commit": _commit(),
@@ -70,7 +83,7 @@ def _present() -> dict:
 
 
 def _made(record: Path) -> list[dict]:
-    """What made which results, as a record has it.
+    """Return what made which results, as a record has it.
 
     Raises:
         FileNotFoundError: if there is no record.
@@ -82,35 +95,26 @@ def _made(record: Path) -> list[dict]:
     return groups
 
 
-def changed_results() -> list[tuple[Path, str]]:
-    """Results that are not as their records say, and damaged records, each with what is wrong.
-
-    A run that was interrupted between a result and its record leaves a result of this kind too.
-    """
-    changed = []
+def recorded_results() -> Iterator[tuple[Path, dict[str, str] | str]]:
+    """Yield each record of results with the SHA-256 of each result, or with why it is damaged."""
     for record in [RESULTS / "environment.json", *sorted(STUDIES.glob("*/environment.json"))]:
         try:
             groups = _made(record)
         except FileNotFoundError:
             continue
         except DAMAGED as error:
-            changed.append((record, str(error)))
+            yield record, " ".join(str(error).split())
             continue
-        changed += [
-            (Path(name), f"not what {record} recorded, or of a run that was interrupted")
-            for group in groups
-            for name, sha256 in group["sha256"].items()
-            if Path(name).exists() and _sha256(Path(name)) != sha256
-        ]
-    return changed
+        yield record, {name: sha256 for group in groups for name, sha256 in group["sha256"].items()}
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _commit() -> str:
-    """The commit of the sources, with `-dirty` if anything but results differs from it."""
+    """Return the commit of the sources, with `-dirty` if anything but results differs from it."""
     try:
         commit = _git("rev-parse", "HEAD").strip()
         changes = _git("status", "--porcelain", "--", ".", ":!results", ":!dvc.lock")

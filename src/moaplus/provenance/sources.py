@@ -10,35 +10,22 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from moaplus.plan.runs import Run
-
 PACKAGE = Path(__file__).parents[1]
 CLI = PACKAGE / "cli.py"
 
 
-def step_sources(step: str, *chosen: str) -> list[str]:
-    """Files on which a step of the workflow depends, as paths in the repository.
+def step_digest(step: str, *chosen: str) -> str:
+    """Return the digest of the sources on which a step of the workflow depends.
 
     A step is a command of `cli.py`: what its function imports makes the result. The arguments
     after it are modules that the step loads by name.
     """
-    files = _closure(*_commands()[f"_{step}"], *chosen)
-    return [f"src/moaplus/{path.relative_to(PACKAGE).as_posix()}" for path in files]
-
-
-def training_sources(run: Run) -> list[str]:
-    """Modules that a run's training loads by name."""
-    return [
-        f"moaplus.mixture.objectives.{run.objective}",
-        f"moaplus.mixture.architectures.{run.network.architecture}",
-        f"moaplus.mixture.gates.{run.network.gate}",
-        f"moaplus.mixture.schedules.{run.training.schedule}",
-    ]
+    return digest(*_commands()[f"_{step}"], *chosen)
 
 
 @functools.cache
 def digest(*modules: str) -> str:
-    """SHA-256 of the sources that some modules import, themselves included."""
+    """Return the SHA-256 of the sources that some modules import, themselves included."""
     content = hashlib.sha256()
     for path in _closure(*modules):
         content.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())
@@ -47,7 +34,7 @@ def digest(*modules: str) -> str:
 
 @functools.cache
 def _closure(*modules: str) -> list[Path]:
-    """The files of these modules of ours, and of all that they import."""
+    """Return the files of these modules of ours, and of all that they import."""
     found: set[Path] = set()
     left = list(modules)
     while left:
@@ -59,7 +46,7 @@ def _closure(*modules: str) -> list[Path]:
 
 
 def _file(module: str) -> Path | None:
-    """The file of a module of ours; none of other modules, of packages and of what is in one."""
+    """Return the file of a module of ours; None of other modules and of packages."""
     package, *parts = module.split(".")
     path = PACKAGE.joinpath(*parts).with_suffix(".py")
     return path if package == PACKAGE.name and parts and path.exists() else None
@@ -67,7 +54,7 @@ def _file(module: str) -> Path | None:
 
 @functools.cache
 def _commands() -> dict[str, list[str]]:
-    """What the functions of `cli.py` import, by their names."""
+    """Return what the functions of `cli.py` import, by their names."""
     functions = (node for node in _tree(CLI).body if isinstance(node, ast.FunctionDef))
     return {function.name: list(_imported(function)) for function in functions}
 
@@ -82,7 +69,7 @@ def _tree(path: Path) -> ast.Module:
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
-    """Names after `import`, and after `from … import` those of modules and of what is in them."""
+    """Yield the names that a source imports: modules, and what may be one in a package."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -1,8 +1,16 @@
-"""What the paper claims, and the rule by which a measurement decides it."""
+"""What the paper claims, the rule by which a measurement decides it, and what our runs decide."""
 
 import math
 from dataclasses import dataclass
 
+import pandas as pd
+
+from moaplus.plan.runs import Selection
+from moaplus.plan.studies import Study
+from moaplus.report.cells import improvement, mean_of, paired_difference
+from moaplus.report.lines import lines_of, rows_by_line
+from moaplus.report.quantities import LOSSES, QUANTITIES
+from moaplus.report.titles import METHODS
 from moaplus.theory.intervals import MINIMUM_SEEDS, Estimate
 
 RULE = f"""\
@@ -17,6 +25,20 @@ is decided, the table says how many seeds would be enough, if more seeds left me
 they are: the interval is then narrow enough to clear the nearest limit."""
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "can't be decided"
+NEITHER = ""  # the reason says it all
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a measurement says of a claim.
+
+    Attributes:
+        word: `HOLDS`, `FAILS`, `OPEN` or `NEITHER`.
+        reason: in a few words, or nothing.
+    """
+
+    word: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -29,8 +51,13 @@ class PaperFigure:
     digits: int
 
     @property
+    def key(self) -> str:
+        """Name the claim: `nmi_moa`; a comparison is named by its quantity alone."""
+        return f"{self.quantity}_{self.method}"
+
+    @property
     def range(self) -> tuple[float, float]:
-        """All numbers that round to the figure."""
+        """Return the ends of all numbers that round to the figure."""
         half = 0.5 * 10**-self.digits
         return self.value - half, self.value + half
 
@@ -46,35 +73,135 @@ PAPER_FIGURES = (
 PAPER_COMPARISONS = {"nmi": +1, "loss": -1}
 
 
-def figure_verdict(figure: PaperFigure, measured: Estimate) -> str:
-    """Whether a measurement bears out a figure of the paper, by `RULE`."""
+@dataclass(frozen=True)
+class ClaimResult:
+    """What the runs of a study say of a claim on one selection of images.
+
+    Attributes:
+        key: of the claim: that of a figure, or the quantity of a comparison.
+        column: of runs.csv, one of those that the claim's quantity may mean.
+        title: the claim in words, the same in each study.
+        paper: what the paper says.
+        measured: ours; for a comparison, MoA+ minus MoA, seed by seed.
+        verdict: by `RULE`.
+        limits: between which the paper's word is true.
+        improvement: probability that MoA+ is better than MoA, for a comparison.
+    """
+
+    key: str
+    column: str
+    title: str
+    paper: str
+    measured: Estimate
+    verdict: Verdict
+    limits: tuple[float, ...]
+    improvement: float | None = None
+
+    @property
+    def enough(self) -> int | None:
+        """Return how many seeds would decide what is open: 0 if unknown, None if it is decided."""
+        if self.verdict.word != OPEN:
+            return None
+        return seeds_to_decide(self.limits, self.measured)
+
+
+def claim_results(study: Study, runs: pd.DataFrame, selection: Selection) -> list[ClaimResult]:
+    """Decide each figure and each comparison that the paper prints, on the training images.
+
+    Args:
+        study: one that trains both of the paper's models, M = 2, in one way.
+        runs: its rows of runs.csv.
+        selection: one of its own.
+    """
+    rows_of = rows_by_line(study, runs)
+    methods = {line.method: rows_of(line, "train") for line in lines_of(study, selection)}
+    figures = [
+        _figure_result(figure, column, mean_of(methods[figure.method], column))
+        for figure in PAPER_FIGURES
+        for column in _columns(figure.quantity)
+    ]
+    comparisons = [
+        _comparison_result(quantity, column, methods["moa_plus"], methods["moa"])
+        for quantity in PAPER_COMPARISONS
+        for column in _columns(quantity)
+    ]
+    return figures + comparisons
+
+
+def _figure_result(figure: PaperFigure, column: str, measured: Estimate) -> ClaimResult:
+    return ClaimResult(
+        key=figure.key,
+        column=column,
+        title=f"{_name(column)} of {METHODS[figure.method]}",
+        paper=f"{figure.value}",
+        measured=measured,
+        verdict=figure_verdict(figure, measured),
+        limits=figure.range,
+    )
+
+
+def _comparison_result(
+    quantity: str, column: str, ours: pd.DataFrame, standard: pd.DataFrame
+) -> ClaimResult:
+    sign, difference = PAPER_COMPARISONS[quantity], paired_difference(ours, standard, column)
+    return ClaimResult(
+        key=quantity,
+        column=column,
+        title=f"{_name(column)}: MoA+ {'higher' if sign > 0 else 'lower'} than MoA",
+        paper="difference " + ("> 0" if sign > 0 else "< 0"),
+        measured=difference,
+        verdict=comparison_verdict(sign, difference),
+        limits=(0.0,),
+        improvement=improvement(ours, standard, column),
+    )
+
+
+def _columns(quantity: str) -> tuple[str, ...]:
+    """Return the columns of runs.csv that a quantity of the paper may mean."""
+    return ("nmi",) if quantity == "nmi" else LOSSES
+
+
+def _name(column: str) -> str:
+    heading = QUANTITIES[column].heading
+    return heading[0].upper() + heading[1:]
+
+
+def figure_verdict(figure: PaperFigure, measured: Estimate) -> Verdict:
+    """Decide by `RULE` whether a measurement bears out a figure of the paper."""
     low, high = figure.range
     if measured.n < MINIMUM_SEEDS:
-        return f"{OPEN} (fewer than {MINIMUM_SEEDS} seeds)"
+        return Verdict(OPEN, f"fewer than {MINIMUM_SEEDS} seeds")
     if low <= measured.low and measured.high <= high:
-        return HOLDS
+        return Verdict(HOLDS)
     if measured.high < low:
-        return f"{FAILS} (ours is lower)"
+        return Verdict(FAILS, "ours is lower")
     if measured.low > high:
-        return f"{FAILS} (ours is higher)"
+        return Verdict(FAILS, "ours is higher")
     if measured.low <= figure.value <= measured.high:
-        return f"{OPEN} (the figure lies in our interval)"
-    return OPEN
+        return Verdict(OPEN, "the figure lies in our interval")
+    return Verdict(OPEN)
 
 
-def comparison_verdict(sign: int, difference: Estimate) -> str:
-    """Whether MoA+ minus MoA lies on the claimed side of zero, by `RULE`."""
+def comparison_verdict(sign: int, difference: Estimate) -> Verdict:
+    """Decide by `RULE` whether MoA+ minus MoA lies on the claimed side of zero."""
     if difference.n < MINIMUM_SEEDS:
-        return f"{OPEN} (fewer than {MINIMUM_SEEDS} seeds)"
+        return Verdict(OPEN, f"fewer than {MINIMUM_SEEDS} seeds")
     if sign * difference.low > 0 and sign * difference.high > 0:
-        return HOLDS
+        return Verdict(HOLDS)
     if sign * difference.low < 0 and sign * difference.high < 0:
-        return f"{FAILS} (the opposite does)"
-    return OPEN
+        return Verdict(FAILS, "the opposite does")
+    return Verdict(OPEN)
+
+
+def format_verdict(verdict: Verdict) -> str:
+    """Print a verdict: `does not hold (ours is lower)`."""
+    if not verdict.word:
+        return verdict.reason
+    return f"{verdict.word} ({verdict.reason})" if verdict.reason else verdict.word
 
 
 def seeds_to_decide(limits: tuple[float, ...], measured: Estimate) -> int:
-    """Seeds with which the interval of the same mean would hold none of the limits, about.
+    """Return about how many seeds it takes until the interval of the same mean holds no limit.
 
     Its half width is taken to shrink as 1/√n. 0 if nothing is known of it.
 
@@ -90,7 +217,7 @@ def seeds_to_decide(limits: tuple[float, ...], measured: Estimate) -> int:
 
 
 def direction(difference: Estimate) -> str:
-    """Which side of zero the interval of a difference lies on, where the seeds can tell."""
+    """Return on which side of zero the interval of a difference lies, where seeds can tell."""
     if difference.n >= MINIMUM_SEEDS and difference.low > 0:
         return "higher"
     if difference.n >= MINIMUM_SEEDS and difference.high < 0:

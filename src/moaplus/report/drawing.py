@@ -20,14 +20,13 @@ from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.results import STUDIES, figure_files, study_figure
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import Plan, Study
-from moaplus.report.cells import images_in_short, mean_of
-from moaplus.report.labels import label_of
-from moaplus.report.rows import read_runs
-from moaplus.report.titles import METHODS
-from moaplus.runs.evaluated import load_samples
+from moaplus.report.cells import mean_of
+from moaplus.report.runs_table import read_runs
+from moaplus.report.titles import METHODS, label_run
+from moaplus.runs.folder import load_samples
 from moaplus.storage.files import whole_file
 
-SHOWN = 10  # images in the reconstruction figure
+SAMPLES = 10  # images in the reconstruction figure
 METADATA = {".png": {"Software": None}, ".svg": {"Date": None}}  # neither date nor version
 
 
@@ -68,18 +67,17 @@ def save_figure(figure: Figure, paths: Iterable[Path]) -> None:
 
 
 def configurations(plan: Plan) -> dict[str, list[Run]]:
-    """Runs of the paper's models by all but seed and objective, in the plan's order."""
+    """Group runs of the paper's models by all but seed and objective, in the plan's order."""
     groups: dict[str, list[Run]] = {}
     for run in plan.default_runs.values():
         if run.objective in PAPER_MODELS:
-            images = images_in_short(run.selection)
-            name = label_of(images, f"M = {run.experts}", *plan.how(run))
+            name = label_run(run, plan, f"M = {run.experts}")
             groups.setdefault(name, []).append(run)
     return groups
 
 
 def first_seeds(runs: list[Run]) -> list[Run]:
-    """The run of the first seed for each objective."""
+    """Return the run of the first seed for each objective."""
     first: dict[str, Run] = {}
     for run in runs:
         first.setdefault(run.objective, run)
@@ -87,9 +85,9 @@ def first_seeds(runs: list[Run]) -> list[Run]:
 
 
 def draw_reconstructions(part: FigureBase, runs: list[Run]) -> None:
-    """Originals, and for each run the mixed reconstruction and that of each expert."""
+    """Draw originals, and for each run the mixed reconstruction and that of each expert."""
     rows = _reconstruction_rows(runs)
-    axes = part.subplots(len(rows), SHOWN)
+    axes = part.subplots(len(rows), SAMPLES)
     for (label, images, notes), row in zip(rows, axes, strict=True):
         for image, note, axis in zip(images, notes, row, strict=True):
             axis.imshow(image, cmap="gray", vmin=0, vmax=1)
@@ -103,13 +101,13 @@ def _reconstruction_rows(runs: list[Run]) -> list[tuple[str, np.ndarray, list[st
     for run in runs:
         samples = load_samples(run)
         by_class = load_labels(run.selection)["test"][samples["shown"]].argsort(kind="stable")
-        chosen = by_class[np.linspace(0, len(by_class) - 1, SHOWN).round().astype(int)]
+        chosen = by_class[np.linspace(0, len(by_class) - 1, SAMPLES).round().astype(int)]
         P = samples["concentrations"][chosen]
         experts = samples["reconstructions"][:, chosen]
         if not rows:
-            rows.append(("original", samples["originals"][chosen], [""] * SHOWN))
+            rows.append(("original", samples["originals"][chosen], [""] * SAMPLES))
         mixed = np.einsum("nm,mnhw->nhw", P, experts)
-        rows.append((f"{METHODS[run.objective]}, mixed", mixed, [""] * SHOWN))
+        rows.append((f"{METHODS[run.objective]}, mixed", mixed, [""] * SAMPLES))
         rows += [
             (f"expert {k + 1}", images, [f"{p:.2f}" for p in P[:, k]])
             for k, images in enumerate(experts)
@@ -118,9 +116,9 @@ def _reconstruction_rows(runs: list[Run]) -> list[tuple[str, np.ndarray, list[st
 
 
 def draw_means(axis: Axes, rows: pd.DataFrame, along: str, column: str, label: str) -> pd.Series:
-    """A line of means over seeds along a column, with their intervals; returns the means."""
+    """Draw a line of means over seeds along a column, with their intervals; return the means."""
     means = pd.DataFrame(
-        {place: vars(mean_of(part, column)) for place, part in rows.groupby(along)}
+        {value: vars(mean_of(part, column)) for value, part in rows.groupby(along)}
     ).T
     (line,) = axis.plot(means.index, means["mean"], label=label)
     axis.fill_between(
@@ -130,6 +128,6 @@ def draw_means(axis: Axes, rows: pd.DataFrame, along: str, column: str, label: s
 
 
 def ticks(axis: Axes, values: pd.Series) -> None:
-    """A tick for each value of a logarithmic axis, and no others."""
+    """Set a tick for each value of a logarithmic axis, and no others."""
     axis.minorticks_off()
     axis.set_xticks(values.unique(), [f"{value:,}" for value in values.unique()])

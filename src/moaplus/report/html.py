@@ -49,7 +49,7 @@ def write_rows(source: Path) -> None:
 
 
 def rendered(text: str, folder: Path) -> str:
-    """Markdown as HTML; pictures in `folder` become part of it, links to files plain text."""
+    """Return Markdown as HTML: pictures in `folder` inside of it, links to files as plain text."""
     parser = MarkdownIt("commonmark").enable("table")
     tokens = parser.parse(text)
     for token, following in pairwise(tokens):
@@ -64,12 +64,12 @@ def _embed(tokens: list[Token], folder: Path) -> None:
         if token.type == "image":
             picture = base64.b64encode((folder / token.attrs["src"]).read_bytes())
             token.attrSet("src", f"data:image/png;base64,{picture.decode()}")
-        if token.type == "link_open" and not re.match("#|http", token.attrs["href"]):
+        if token.type == "link_open" and not token.attrs["href"].startswith(("#", "http")):
             token.attrs.pop("href")
 
 
 def _slug(heading: str) -> str:
-    """The anchor of a heading, as GitHub makes it."""
+    """Return the anchor of a heading, as GitHub makes it."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 

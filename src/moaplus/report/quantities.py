@@ -43,7 +43,7 @@ QUANTITIES = {
         Quantity("noise_error", "loss on noise", 4, in_studies=True, range=POSITIVE),
         Quantity("dominance", "dominance", 2),
         Quantity("load_entropy", "load entropy", 2, in_studies=True),
-        Quantity("objective", "minimised value", 4, range=ANY),
+        Quantity("objective", "training loss", 4, range=ANY),
     )
 }
 LOSSES = ("mixture_error", "routed_error")  # what the paper's "loss" may mean

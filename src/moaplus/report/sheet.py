@@ -22,7 +22,7 @@ def save_sheet(path: Path, images: np.ndarray, concentrations: np.ndarray) -> No
 
 
 def draw_sheet(images: np.ndarray, concentrations: np.ndarray) -> Figure:
-    """One row for each cluster.
+    """Draw one row for each cluster.
 
     In a row stand the images with the highest concentration in the cluster, the highest first, and
     behind a gap those of its images with the lowest, the lowest last.
@@ -40,10 +40,10 @@ def draw_sheet(images: np.ndarray, concentrations: np.ndarray) -> Figure:
         members = np.flatnonzero(clusters == cluster)
         order = members[np.argsort(-concentrations[members, cluster], kind="stable")]
         typical, borderline = order[:TYPICAL], order[TYPICAL:][-BORDERLINE:]
-        places = [*range(len(typical)), *range(columns - len(borderline), columns)]
-        for place, index in zip(places, [*typical, *borderline], strict=True):
+        columns_used = [*range(len(typical)), *range(columns - len(borderline), columns)]
+        for column, index in zip(columns_used, [*typical, *borderline], strict=True):
             shown = (images[index].astype(np.float32) - low) / (float(high) - float(low) or 1)
-            axes[place].imshow(shown, cmap="gray", vmin=0, vmax=1)
+            axes[column].imshow(shown, cmap="gray", vmin=0, vmax=1)
         for ax in axes:
             ax.axis("off")
         size, beside = f"{cluster}: {len(members):,}", axes[0].transAxes

@@ -11,7 +11,7 @@ from moaplus.plan.runs import Network, Training
 from moaplus.plan.studies import Plan, Study
 from moaplus.report.pages import paper
 from moaplus.report.paper_section import PAPER, asks_the_paper, paper_sections
-from moaplus.report.rows import read_runs
+from moaplus.report.runs_table import failed_runs, read_runs
 from moaplus.report.study_section import study_sections
 from moaplus.storage.files import save_text
 from moaplus.storage.frames import load_frame
@@ -35,35 +35,41 @@ def write_table(report: Report, plan: Plan) -> None:
     """
     runs = read_runs(report.runs_table)
     default = report.folder == RESULTS
+    verdicts_first = default and PAPER in plan.default
     heading = "Does MoA+ do what the paper claims?" if default else report.folder.name
-    parts = [f"# {heading}", *_missing(report)]
-    if default and PAPER in plan.default:
-        parts += paper.at_a_glance(plan.studies[PAPER], runs, plan)
+    parts = [f"# {heading}", *_failed(report)]
+    if verdicts_first:
+        parts += paper.verdicts(plan.studies[PAPER], runs, plan)
     parts.append(INTRODUCTION)
     for study in report.studies:
-        parts += _sections(study, runs, plan)
+        if verdicts_first and study.name == PAPER:
+            parts += paper.evidence(study, runs)
+        else:
+            parts += _sections(study, runs, plan)
     parts += _what_was_run(report, runs)
     save_text(report.table, "\n\n".join(parts) + "\n")
 
 
 def _sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
-    """A study's own page, if there is one; the paper's table, if it asks for that; or any other."""
+    """Write a study by its own page, as the paper's table, or as any other."""
     if study.name in PAGES:
         page = importlib.import_module(f"moaplus.report.pages.{study.name}")
         return page.sections(study, runs, plan)
     return (paper_sections if asks_the_paper(study) else study_sections)(study, runs)
 
 
-def _missing(report: Report) -> list[str]:
-    """Runs that are in no mean, since their training failed."""
-    if not report.failed:
+def _failed(report: Report) -> list[str]:
+    """Name the runs that are in no mean, since their training failed."""
+    failed = failed_runs(report.runs_table)
+    if not failed:
         return []
-    lines = [f"- `{folder}`: {reason}" for folder, reason in report.failed.items()]
+    lines = [f"- `{folder}`: {reason}" for folder, reason in failed.items()]
     head = f"**Failed, and in no mean below: {len(lines)}. Mind the column seeds.**"
     return [head, "\n".join(lines)]
 
 
 def _what_was_run(report: Report, table: pd.DataFrame) -> list[str]:
+    """Write how many trainings there were, of what, on what, and how long they took."""
     runs = report.runs
     networks = sorted({run.network for run in runs}, key=str)
     budget = sorted({run.training for run in runs}, key=str)
@@ -71,14 +77,14 @@ def _what_was_run(report: Report, table: pd.DataFrame) -> list[str]:
     studies = ", ".join(study.name for study in report.studies)
     same = ", with the same budget for every objective" if len(budget) == 1 else ""
     lines = [f"- {len(runs)} trainings ({studies}; shared runs train once){same}."]
-    lines += [f"- {_network_in_words(network)}." for network in networks]
-    lines += [f"- {_budget_in_words(training)}." for training in budget]
+    lines += [f"- {_format_network(network)}." for network in networks]
+    lines += [f"- {_format_budget(training)}." for training in budget]
     lines += [f"- Trained on {made_on_line}." for made_on_line in made_on]
     lines += [f"- Run time: {_run_time(report.benchmarks)}"]
     return ["## What was run, on what, how long", "\n".join(lines)]
 
 
-def _network_in_words(network: Network) -> str:
+def _format_network(network: Network) -> str:
     small = network.gate == "small"
     experts = "Experts and gate" if small else f"Gate `{network.gate}`; experts"
     return (
@@ -86,7 +92,7 @@ def _network_in_words(network: Network) -> str:
     )
 
 
-def _budget_in_words(training: Training) -> str:
+def _format_budget(training: Training) -> str:
     decay, views = training.weight_decay, ", ".join(training.views)
     return (
         f"Budget: {training.epochs} epochs, batch {training.batch_size}, Adam up to "
@@ -97,7 +103,7 @@ def _budget_in_words(training: Training) -> str:
 
 
 def _run_time(benchmarks: Iterable[Path]) -> str:
-    """Sum of Snakemake's benchmark records; they are not versioned, so some may be absent."""
+    """Add up Snakemake's benchmark records; they are not versioned, so some may be absent."""
     files = [path for path in benchmarks if path.exists()]
     if not files:
         return "not recorded here."

@@ -1,4 +1,11 @@
-"""What methods are called in tables and figures."""
+"""What tables and figures call methods, images and settings."""
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from moaplus.plan.runs import N_CLASSES, Network, Run, Selection, Training
+from moaplus.plan.studies import Plan
 
 
 class _Titles(dict[str, str]):
@@ -28,3 +35,103 @@ METHODS = _Titles(
         "ae_kmeans": "one autoencoder + k-means",
     }
 )
+SETTINGS = {
+    "architecture": "experts: {}",
+    "channels": "{} channels",
+    "latent": "codes of {}",
+    "gate": "{} gate",
+    "epochs": "{} epochs",
+    "batch_size": "batches of {}",
+    "learning_rate": "learning rate {}",
+    "schedule": "schedule: {}",
+    "ridge": "ridge {}",
+    "weight_decay": "weight decay {}",
+    "views": "views: {}",
+}
+
+
+def describe_selection(selection: Selection, n: int) -> str:
+    """Return the heading of a table: `mnist, classes 0, 1, all of their 12,665 training images`.
+
+    Args:
+        selection: the images.
+        n: how many of them are trained on.
+    """
+    ten = len(selection.classes) == N_CLASSES
+    classes = "all ten classes" if ten else "classes " + ", ".join(map(str, selection.classes))
+    kind = "all of their" if selection.images is None else "a stratified subset of"
+    return f"{selection.dataset}, {classes}, {kind} {n:,} training images"
+
+
+def format_images(selection: Selection) -> str:
+    """Return the selection in short: `digits 0 and 1`, `all ten digits, 12,665 images`."""
+    digits = selection.dataset == "mnist"
+    if len(selection.classes) == N_CLASSES:
+        title = "all ten digits" if digits else f"all ten classes of {selection.dataset}"
+    else:
+        *first, last = map(str, selection.classes)
+        classes = f"{', '.join(first)} and {last}" if first else last
+        title = f"digits {classes}" if digits else f"classes of {selection.dataset}, {classes}"
+    return title if selection.images is None else f"{title}, {selection.images:,} images"
+
+
+def format_setting(name: str, value: object) -> str:
+    """Return a setting as people say it: `batch_size`, 1024 as `batches of 1,024`.
+
+    Args:
+        name: a key of `SETTINGS`.
+        value: a number, a name, or several of one kind.
+    """
+    values = value if isinstance(value, list | tuple) else [value]
+    return SETTINGS[name].format(", ".join(map(_format_value, values)))
+
+
+def label_run(run: Run, plan: Plan, *more: str) -> str:
+    """Return what a default run is trained on, and how as far as default runs differ.
+
+    Args:
+        run: of a default study.
+        plan: with the settings of the top level, which go without saying.
+        more: what else to say, behind the images.
+    """
+    several = len({other.network.architecture for other in plan.default_runs.values()}) > 1
+    settings = _differences(setting_values(run.network, run.training), plan, several)
+    return ", ".join([format_images(run.selection), *more, *settings])
+
+
+def label_rows(runs: pd.DataFrame, plan: Plan) -> pd.Series:
+    """Return what each row of runs.csv was trained on, and how as far as the rows differ."""
+    several = runs.loc[runs["architecture"] != "", "architecture"].nunique() > 1
+
+    def label(row: pd.Series) -> str:
+        settings = _differences(row, plan, several) if row["architecture"] else ()
+        return ", ".join([format_images(plan.selections[row["selection"]]), *settings])
+
+    return runs.apply(label, axis=1)
+
+
+def setting_values(network: Network, training: Training) -> dict[str, object]:
+    """Return settings of network and training as runs.csv has them: several values as `8+16`."""
+    values = vars(network) | vars(training)
+    return {
+        name: "+".join(map(str, value)) if isinstance(value, tuple) else value
+        for name, value in values.items()
+    }
+
+
+def _differences(
+    values: Mapping[str, object], plan: Plan, with_architecture: bool
+) -> Iterator[str]:
+    """Yield, as people say them, settings that the top level of params.yaml does not have."""
+    usual = setting_values(plan.settings.network, plan.settings.training)
+    if with_architecture:
+        yield str(values["architecture"])
+    for name in SETTINGS:
+        if name != "architecture" and values[name] != usual[name]:
+            yield format_setting(name, values[name])
+
+
+def _format_value(value: object) -> str:
+    if isinstance(value, str):
+        return value.replace("_", " ").replace("+", ", ")
+    return f"{int(value):,}" if value == int(value) else str(value)

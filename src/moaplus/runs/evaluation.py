@@ -8,14 +8,13 @@ import torch
 from torch import Tensor
 
 from moaplus.data.images import load_images, load_shown
-from moaplus.mixture.flat import Flat
 from moaplus.mixture.layers import SIDE
-from moaplus.mixture.networks import MixtureOfAutoencoders
+from moaplus.mixture.networks import Flat, MixtureOfAutoencoders
 from moaplus.mixture.outcome import Outcome
 from moaplus.plan.runs import SPLITS, Run
-from moaplus.runs.model import LESS, load_model, prepare_device
+from moaplus.runs.folder import TrainingFiles
+from moaplus.runs.model import DIVERGED_REMEDY, DivergedError, load_model, made_by, prepare_device
 from moaplus.storage.arrays import save_arrays
-from moaplus.storage.files import UserError
 
 BATCH = 200
 NOISE_IMAGES = 256
@@ -32,7 +31,8 @@ def evaluate(run: Run, device: str = "cpu", threads: int = 1) -> None:
     (m, 28, 28), `reconstructions` (M, m, 28, 28) and `concentrations` (m, M).
 
     Raises:
-        UserError: if a file is missing, damaged or cannot be written, or something is not finite.
+        DivergedError: if something is not finite; the run's files say so.
+        UserError: if a file is missing, damaged or cannot be written.
     """
     target = prepare_device(device, threads)
     mixture = load_model(run).to(target).eval()
@@ -46,14 +46,17 @@ def evaluate(run: Run, device: str = "cpu", threads: int = 1) -> None:
     arrays["noise_errors"] = _outcomes(network, torch.from_numpy(noise), target)["errors"].numpy()
     for name, array in arrays.items():
         if not np.isfinite(array).all():
-            raise UserError(f"{run.model}: {name} are not finite; {LESS}")
+            reason = f"{run.model}: {name} are not finite; {DIVERGED_REMEDY}"
+            history = run.history.read_text(encoding="utf-8")
+            TrainingFiles(run).save_model({}, history, made_by(target), reason)
+            raise DivergedError(reason)
     _save_samples(run, mixture, images["test"], target)
     save_arrays(run.concentrations, **arrays)
 
 
 @torch.no_grad()
 def _outcomes(network: Flat, images: Tensor, target: torch.device) -> dict[str, Tensor]:
-    """P, e and the errors of the mixed reconstruction for all images, batch by batch."""
+    """Return P, e and the errors of the mixed reconstruction for all images, batch by batch."""
     n, M = len(images), network.mixture.count
     # Allocated once: small results kept between large batches would fragment the memory.
     values = {

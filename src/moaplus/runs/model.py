@@ -1,4 +1,4 @@
-"""A run's mixture: with fresh weights, or as its model file has it."""
+"""A run's mixture: with fresh weights, or as its model file has it; and the device."""
 
 import os
 
@@ -7,11 +7,15 @@ from torch import Tensor
 
 from moaplus.mixture.networks import MixtureOfAutoencoders
 from moaplus.plan.runs import Run
-from moaplus.provenance.origin import check_origin
-from moaplus.storage.files import UserError, put_aside
-from moaplus.storage.tensors import load_tensors
+from moaplus.provenance.machine import processor
+from moaplus.runs.folder import load_weights
+from moaplus.storage.files import UserError, quarantine
 
-LESS = "try a smaller train.learning_rate or a larger train.ridge in params.yaml"
+DIVERGED_REMEDY = "try a smaller train.learning_rate or a larger train.ridge in params.yaml"
+
+
+class DivergedError(UserError):
+    """A training diverged: something is not finite. The run's files hold the reason."""
 
 
 def prepare_device(device: str, threads: int) -> torch.device:
@@ -34,8 +38,18 @@ def prepare_device(device: str, threads: int) -> torch.device:
     return torch.device("cuda" if device == "gpu" else "cpu")
 
 
+def made_by(device: torch.device) -> dict:
+    """Return what decides how numbers are rounded: torch, processor or GPU, and threads."""
+    cpu = f"{processor()}, {torch.backends.cpu.get_cpu_capability()}"
+    return {
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else cpu,
+        "threads": torch.get_num_threads(),
+    }
+
+
 def build(run: Run) -> MixtureOfAutoencoders:
-    """The run's mixture, with fresh weights from torch's random state."""
+    """Return the run's mixture, with fresh weights from torch's random state."""
     network = run.network
     return MixtureOfAutoencoders(
         run.experts, network.architecture, network.channels, network.latent, network.gate
@@ -43,23 +57,17 @@ def build(run: Run) -> MixtureOfAutoencoders:
 
 
 def load_model(run: Run) -> MixtureOfAutoencoders:
-    """The run's trained mixture.
+    """Return the run's trained mixture.
 
     Raises:
-        UserError: if the model is missing; damaged or of other shapes or types, then it is put
-            aside; or made by other settings or sources.
+        UserError: if the model is missing; damaged or of other shapes or types, then it is
+            quarantined; made by other settings or sources; or if its training diverged.
     """
     mixture = build(run)
-    try:
-        arrays, origin = load_tensors(run.model)
-    except FileNotFoundError as error:
-        raise UserError(f"{run.model}: missing; run `moaplus train {run.folder}`") from error
-    except (OSError, ValueError) as error:
-        raise put_aside(run.model, error) from error
+    arrays = load_weights(run)
     weights = {name: torch.from_numpy(values) for name, values in arrays.items()}
     if _kinds(weights) != _kinds(mixture.state_dict()):
-        raise put_aside(run.model, "names, shapes or types are not those of its network")
-    check_origin(run, origin)
+        raise quarantine(run.model, "names, shapes or types are not those of its network")
     mixture.load_state_dict(weights)
     return mixture
 

@@ -1,34 +1,25 @@
-"""One run: from its description to `model.safetensors` and `history.csv`."""
+"""One run: from its description to the files that training and evaluation write."""
 
 import functools
+import hashlib
 import importlib
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 
 import numpy as np
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from moaplus.data.images import load_images
 from moaplus.mixture.fit import Objective, State, fit, start
 from moaplus.mixture.history import NotFiniteError, history_text
-from moaplus.mixture.networks import MixtureOfAutoencoders
 from moaplus.plan.runs import Run, Training
-from moaplus.provenance.machine import processor
-from moaplus.provenance.origin import history_digest, is_trained, origin_of
-from moaplus.runs.checkpoints import Checkpoint
-from moaplus.runs.model import LESS, build, prepare_device
-from moaplus.storage.files import UserError, save_text
-from moaplus.storage.tensors import save_tensors
+from moaplus.runs.folder import TrainingFiles
+from moaplus.runs.model import DIVERGED_REMEDY, DivergedError, build, made_by, prepare_device
+from moaplus.storage.files import UserError
 
-OF_START = set(start.__kwdefaults__)  # of a training's settings
-
-
-class DivergedError(UserError):
-    """A training left the finite numbers, for a reason that its run's `failed.json` holds."""
+START_SETTINGS = set(start.__kwdefaults__)  # of a training, that `start` takes
 
 
 def train(
@@ -46,93 +37,86 @@ def train(
         checkpoint_every: epochs from one checkpoint to the next; none without it.
 
     Raises:
-        DivergedError: if something is not finite.
+        DivergedError: if something is not finite, now or when the run was trained before; the
+            run's files say so.
         UserError: if there is no such device, data are missing, or a file cannot be written.
     """
-    if is_trained(run):
+    files = TrainingFiles(run)
+    if header := files.find_model():
+        if header.failed:
+            raise DivergedError(header.failed)
         print(f"{run.model}: already trained", file=sys.stderr)
-    else:
-        _train(run, prepare_device(device, threads), checkpoint_every)
-    run.failure.unlink(missing_ok=True)
-
-
-def _train(run: Run, device: torch.device, checkpoint_every: int | None) -> None:
-    images = torch.from_numpy(load_images(run.selection)["train"]).to(device)
+        return
+    target = prepare_device(device, threads)
+    images = load_images(run.selection)["train"]
     if run.experts > len(images):
         raise UserError(f"{run.folder}: {run.experts} experts for {len(images)} images")
     torch.manual_seed(run.seed)
-    settings = {key: getattr(run.training, key) for key in OF_START}
-    state = start(build(run).to(device), run.seed, **settings)
+    mixture = build(run).to(target)
+    settings = {key: getattr(run.training, key) for key in START_SETTINGS}
+    state = start(mixture, run.seed, **settings)
+    weights, failed = {}, None
     try:
-        _fit(run, state, images, checkpoint_every)
-        weights = _weights(state.network.mixture)
+        _fit(files, state, images, target, checkpoint_every)
+        weights = _weights(state)
     except NotFiniteError as error:
-        reason = f"{run.folder}: {error}; {LESS}"
-        save_text(run.failure, json.dumps(origin_of(run) | {"reason": reason}) + "\n")
-        raise DivergedError(reason) from error
+        failed = f"{run.folder}: {error}; {DIVERGED_REMEDY}"
     history = history_text(state.rows)
-    save_text(run.history, history)
-    save_tensors(run.model, weights, _origin(run, device, history))
+    files.save_model(weights, history, made_by(target), failed)
+    if failed:
+        raise DivergedError(failed)
 
 
 def objective_of(run: Run) -> Objective:
-    """What the run minimises, its constants filled in."""
+    """Return the run's training loss, its constants filled in."""
     return functools.partial(chosen("objectives", run.objective), **run.constants)
 
 
-def budget(training: Training) -> dict:
-    """The arguments of `fit` that say how to train: the schedule by its function."""
-    settings = asdict(training) | {"schedule": chosen("schedules", training.schedule)}
-    return {key: value for key, value in settings.items() if key not in OF_START}
+def fit_kwargs(training: Training) -> dict:
+    """Return the arguments of `fit` that say how to train: the schedule by its function."""
+    settings = dict(training) | {"schedule": chosen("schedules", training.schedule)}
+    return {key: value for key, value in settings.items() if key not in START_SETTINGS}
 
 
-def chosen(folder: str, name: str) -> Callable:
-    """The function of a file of `mixture`, which has the file's name."""
-    return getattr(importlib.import_module(f"moaplus.mixture.{folder}.{name}"), name)
+def chosen(package: str, name: str) -> Callable:
+    """Return the function of a file of `mixture`, which has the file's name."""
+    return getattr(importlib.import_module(f"moaplus.mixture.{package}.{name}"), name)
 
 
-def _fit(run: Run, state: State, images: Tensor, checkpoint_every: int | None) -> None:
-    checkpoint = Checkpoint(run, images, state)
-    checkpoint.load()
+def _fit(
+    files: TrainingFiles,
+    state: State,
+    images: np.ndarray,
+    device: torch.device,
+    checkpoint_every: int | None,
+) -> None:
+    run, training = files.run, fit_kwargs(files.run.training)
+    made = made_by(device) | {"images": hashlib.sha256(images.tobytes()).hexdigest()}
+    if checkpoint := files.load_checkpoint(made):
+        state.restore(*checkpoint)
     epochs = run.training.epochs
-    progress = tqdm(
-        total=epochs,
-        initial=len(state.rows),
-        desc=str(run.folder),
-        disable=not sys.stderr.isatty(),
-    )
+    progress = tqdm(total=epochs, initial=len(state.rows), desc=str(run.folder), disable=None)
 
     def after_epoch(state: State) -> None:
         if checkpoint_every and len(state.rows) % checkpoint_every == 0:
-            checkpoint.save()
-        progress.write(_log_line(state.rows[-1], epochs), file=sys.stderr)
+            files.save_checkpoint(*state.snapshot(), made)
+        progress.write(json.dumps(_progress(state.rows[-1], epochs)), file=sys.stderr)
         progress.update()
 
-    fit(state, images, objective_of(run), **budget(run.training), after_epoch=after_epoch)
+    inputs = torch.from_numpy(images).to(device)
+    fit(state, inputs, objective_of(run), **training, after_epoch=after_epoch)
     progress.close()
 
 
-def _log_line(row: dict, epochs: int) -> str:
-    return (
-        f"epoch {row['epoch']}/{epochs}  objective {row['objective']:.5f}  "
-        f"mixture error {row['mixture_error']:.5f}  routed error {row['routed_error']:.5f}"
-    )
+def _progress(row: dict, epochs: int) -> dict:
+    """Return what the log says of an epoch, for people and for Snakemake's logger."""
+    shown = ("epoch", "objective", "mixture_error", "routed_error")
+    return {key: row[key] for key in shown} | {"epochs": epochs}
 
 
-def _weights(mixture: MixtureOfAutoencoders) -> dict[str, np.ndarray]:
-    weights = {name: value.cpu().numpy() for name, value in mixture.state_dict().items()}
+def _weights(state: State) -> dict[str, np.ndarray]:
+    weights = {k: v.cpu().numpy() for k, v in state.network.mixture.state_dict().items()}
     for name, values in weights.items():
         if not np.isfinite(values).all():
             raise NotFiniteError(f"{name} is not finite after the last step")
     return weights
-
-
-def _origin(run: Run, device: torch.device, history: str) -> dict:
-    """What made the model, its history included: a run with a model is complete."""
-    cpu = f"{processor()}, {torch.backends.cpu.get_cpu_capability()}"
-    return origin_of(run) | {
-        "torch": torch.__version__,
-        "device": torch.cuda.get_device_name() if device.type == "cuda" else cpu,
-        "threads": torch.get_num_threads(),
-        "history": history_digest(history.encode()),
-    }

@@ -1,1 +1,1 @@
-"""Files on disk: whole or absent, their arrays and tables; and the error that a user is shown."""
+"""Files that are whole or absent, with arrays, tensors or tables; and the error for users."""

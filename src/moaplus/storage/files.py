@@ -6,11 +6,11 @@ from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 
-SHOWN = 8  # names in a message, at most
+MAX_NAMES = 8  # in a message
 
 
 class UserError(Exception):
-    """A fault that the user can put right; its one line names the file and the remedy."""
+    """A fault that the user can correct; the one-line message names the file and the remedy."""
 
 
 def one_of(kind: str, name: str, allowed: Iterable[str]) -> str:
@@ -23,9 +23,9 @@ def one_of(kind: str, name: str, allowed: Iterable[str]) -> str:
     if name in allowed:
         return name
     words = ", ".join(allowed)
-    if len(allowed) > SHOWN:
-        words = ", ".join(get_close_matches(name, allowed, SHOWN, cutoff=0))
-        words += f" and {len(allowed) - SHOWN} others"
+    if len(allowed) > MAX_NAMES:
+        words = ", ".join(get_close_matches(name, allowed, MAX_NAMES, cutoff=0))
+        words += f" and {len(allowed) - MAX_NAMES} others"
     raise UserError(f"{name}: no such {kind}; allowed: {words}")
 
 
@@ -34,7 +34,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; give it the name `path` once the block has succeeded.
 
     The content is on the disk before it gets its name, so that not even a power loss leaves half a
-    file under it. What a killed process left under a temporary name is swept.
+    file under it. Temporary files of killed processes are removed.
 
     Raises:
         UserError: if the folder or the file cannot be written.
@@ -69,7 +69,7 @@ def _sweep(path: Path) -> None:
             pass
 
 
-def put_aside(path: Path, reason: object) -> UserError:
+def quarantine(path: Path, reason: object) -> UserError:
     """Rename a damaged file, so that the next run makes it again; return the error to raise."""
     aside = path.with_name(path.name + ".aside")
     try:

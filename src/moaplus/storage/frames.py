@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from moaplus.storage.files import UserError, put_aside, whole_file
+from moaplus.storage.files import UserError, quarantine, whole_file
 
 
 def save_frame(path: Path, frame: pd.DataFrame) -> None:
@@ -23,7 +23,7 @@ def load_frame(path: Path, remedy: str, sep: str = ",") -> pd.DataFrame:
         sep: what separates the columns.
 
     Raises:
-        UserError: if it is missing; or damaged, then it is put aside.
+        UserError: if it is missing; or damaged, then it is quarantined.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -33,4 +33,4 @@ def load_frame(path: Path, remedy: str, sep: str = ",") -> pd.DataFrame:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
     except ValueError as error:
-        raise put_aside(path, error) from error
+        raise quarantine(path, error) from error

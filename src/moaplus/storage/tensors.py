@@ -1,4 +1,4 @@
-"""Arrays in safetensors, with an account of their origin and a digest of their content."""
+"""Arrays as safetensors files, with their origin and a digest of their content."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from moaplus.storage.files import whole_file
 
 
 def save_tensors(path: Path, tensors: dict[str, np.ndarray], origin: dict) -> None:
-    """Write `tensors` and where they come from; the same values give the same bytes.
+    """Write `tensors` and their origin; the same values give the same bytes.
 
     Args:
         path: of the file.
@@ -67,7 +67,7 @@ def read_origin(path: Path) -> tuple[dict, int]:
 
 
 def _digest(tensors: dict[str, np.ndarray], origin: dict) -> str:
-    """SHA-256 of everything but the digest itself."""
+    """Return the SHA-256 of everything but the digest itself."""
     content = hashlib.sha256(json.dumps(origin, sort_keys=True).encode())
     for name, values in sorted(tensors.items()):
         content.update(f"{name} {values.dtype} {values.shape}".encode())

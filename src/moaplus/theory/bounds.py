@@ -1,20 +1,20 @@
 """The signed loss s = tr(Γ⁻¹E) and its bounds, from Γ = PᵀP and E = Pᵀe.
 
 NumPy arrays or torch tensors, of one batch, (M, M), or of many, (…, M, M). Γ and E may both be
-divided by n, which cancels. The caller sees to it that Γ can be inverted.
+divided by n, which cancels. Γ must be invertible.
 """
 
 from array_api_compat import array_namespace
 
 
 def signed_loss(gamma, E):
-    """The paper's loss without its absolute value, s = Σ_k Σ_i a_i^k e_ik = tr(Γ⁻¹E), (…)."""
+    """Compute s = Σ_k Σ_i a_i^k e_ik = tr(Γ⁻¹E), (…): the paper's loss is its absolute value."""
     xp = array_namespace(gamma, E)
     return xp.linalg.trace(xp.linalg.solve(gamma, E))
 
 
 def paper_bound(gamma, E):
-    """‖Γ⁻¹‖_F · ‖diag E‖₂, (…) (slide "Modified Loss Function").
+    """Compute ‖Γ⁻¹‖_F · ‖diag E‖₂, (…) (slide "Modified Loss Function").
 
     ‖Γ⁻¹‖_F = √(Σ_k 1/λ_k²) with the eigenvalues λ_k of Γ. A bound of |s| for M = 2 where s ≥ 0;
     a heuristic otherwise.
@@ -24,13 +24,13 @@ def paper_bound(gamma, E):
 
 
 def frobenius_bound(gamma, E):
-    """‖Γ⁻¹‖_F · ‖E‖_F, (…): by Cauchy and Schwarz no less than |s|, for every M."""
+    """Compute ‖Γ⁻¹‖_F · ‖E‖_F, (…): by Cauchy and Schwarz no less than |s|, for every M."""
     xp = array_namespace(gamma, E)
     return _norm_of_inverse(gamma) * xp.linalg.matrix_norm(E)
 
 
 def determinant_bound(gamma, E):
-    """√M (M-1)^(1-M) ‖E‖_F / det Γ, (…): no less than `frobenius_bound`; Γ and E divided by n.
+    """Compute √M (M-1)^(1-M) ‖E‖_F / det Γ, (…): at least `frobenius_bound`; Γ and E divided by n.
 
     With rows of P that sum to 1, the eigenvalues of Γ/n sum to at most 1. So those above the
     smallest, λ, have a product of at most (M-1)^(1-M), and ‖(Γ/n)⁻¹‖_F ≤ √M/λ.

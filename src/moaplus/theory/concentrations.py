@@ -17,12 +17,12 @@ Array: TypeAlias = Any  # a NumPy array or a torch tensor
 
 
 def gram(P: Array) -> Array:
-    """Γ/n = PᵀP/n, shape (M, M) (slide "Modified Loss Function", without its factor n)."""
+    """Compute Γ/n = PᵀP/n, shape (M, M) (slide "Modified Loss Function", without its factor n)."""
     return P.T @ P / len(P)
 
 
 def two_view_gram(P: Array, Q: Array) -> Array:
-    """Γ'/n = (PᵀQ + QᵀP)/2n, (…, M, M), of concentrations from two views of n observations.
+    """Compute Γ'/n = (PᵀQ + QᵀP)/2n, (…, M, M), of concentrations from two views of n observations.
 
     If the two views of an observation are independent, and of one distribution, it is an unbiased
     estimate of Γ/n of their expected concentrations, as noise in P and noise in Q are independent;
@@ -34,7 +34,7 @@ def two_view_gram(P: Array, Q: Array) -> Array:
 
 
 def minimax_weights(P: Array, ridge: float = 0.0) -> Array:
-    """Minimax weights A = P Γ⁻¹, shape (n, M), with Γ = PᵀP, so that AᵀP = I.
+    """Compute minimax weights A = P Γ⁻¹, shape (n, M), with Γ = PᵀP, so that AᵀP = I.
 
     The slide "Intro to Mixture Model with Varying Concentrations" prints (PᵀP)⁻¹P, whose shapes
     do not conform. Weights may be negative; each column sums to 1 where the rows of P do. From
@@ -91,7 +91,7 @@ def _check_rank(R: Array, n: int) -> None:
 
 
 def _linked(links: list[list[bool]]) -> list[list[int]]:
-    """Groups of indices that are linked, directly or through others; lone ones with themselves."""
+    """Return groups of linked indices: directly, through others, or with themselves alone."""
     groups: list[list[int]] = []
     for k, row in enumerate(links):
         if any(row):
@@ -102,7 +102,7 @@ def _linked(links: list[list[bool]]) -> list[list[int]]:
 
 
 def weighted_edf(A: Array, samples: Array, points: Array) -> Array:
-    """Weighted empirical distribution functions F̂^(k)(x) = Σ_i a_i^k 1[ξ_i < x], shape (m, M).
+    """Compute weighted empirical distribution functions F̂^(k)(x) = Σ_i a_i^k 1[ξ_i < x], (m, M).
 
     Slide "Intro to Mixture Model with Varying Concentrations"; the inequality is strict. Unbiased
     with minimax weights, but neither monotone nor within [0, 1] where weights are negative.
@@ -128,7 +128,7 @@ def weighted_edf(A: Array, samples: Array, points: Array) -> Array:
 
 
 def improved_edf(A: Array, samples: Array, points: Array) -> Array:
-    """Weighted empirical distribution functions made monotone and within [0, 1], shape (m, M).
+    """Compute `weighted_edf` made monotone and within [0, 1], shape (m, M).
 
     The mean of the envelopes F⁺(x) = min(1, sup_{y<x} F̂(y)) and F⁻(x) = max(0, inf_{y≥x} F̂(y)) of
     `weighted_edf`: distribution functions, equal to F̂ where no weight is negative. Improving F̂
@@ -152,7 +152,10 @@ def improved_edf(A: Array, samples: Array, points: Array) -> Array:
 
 
 def _running_max(values: Array) -> Array:
-    """Largest value so far along the first axis, which the array standard lacks: log₂ n passes."""
+    """Compute the largest value so far along the first axis, in log₂ n passes.
+
+    The array standard has no function for it.
+    """
     xp = array_namespace(values)
     step = 1
     while step < len(values):
@@ -163,7 +166,7 @@ def _running_max(values: Array) -> Array:
 
 
 def weighted_mean(A: Array, values: Array) -> Array:
-    """Mean of each component, Aᵀ values: (M,) for values (n,), (M, d) for (n, d).
+    """Compute the mean of each component, Aᵀ values: (M,) for values (n,), (M, d) for (n, d).
 
     Unbiased with minimax weights. Any other moment is the weighted mean of a function of the
     sample: `weighted_mean(A, samples**3)`.
@@ -172,9 +175,10 @@ def weighted_mean(A: Array, values: Array) -> Array:
 
 
 def weighted_covariance(A: Array, values: Array) -> Array:
-    """Covariance matrix Σ_i a_i^k (x_i - μ̂_k)(x_i - μ̂_k)ᵀ of each component, shape (M, d, d).
+    """Compute the covariance matrix of each component, shape (M, d, d).
 
-    Not necessarily positive semidefinite, as weights may be negative.
+    It is Σ_i a_i^k (x_i - μ̂_k)(x_i - μ̂_k)ᵀ, not necessarily positive semidefinite, as weights
+    may be negative.
 
     Args:
         A: (n, M), weights.
@@ -201,9 +205,9 @@ class Regression:
     covariance: Array
 
     def intervals(self, level: float = 0.95) -> Array:
-        """Confidence intervals of the coefficients by the normal quantile, shape (M, d, 2).
+        """Compute confidence intervals of the coefficients by the normal quantile, shape (M, d, 2).
 
-        NaN where the estimated variance is negative, which a small n makes possible.
+        They are NaN where the estimated variance is negative, which a small n makes possible.
         """
         xp = array_namespace(self.coefficients)
         variances = xp.linalg.diagonal(self.covariance)
@@ -213,7 +217,7 @@ class Regression:
 
 
 def modified_least_squares(P: Array, X: Array, y: Array) -> Regression:
-    """Least squares with minimax weights: a linear regression of y on X in each component.
+    """Fit a linear regression of y on X in each component: least squares with minimax weights.
 
     Component m's coefficients solve Σ_i a_i^m x_i (y_i - x_iᵀb) = 0: b̂_m = D⁻¹ Σ_i a_i^m x_i y_i
     with D = Σ_i a_i^m x_i x_iᵀ (Liubashenko and Maiboroda 2015, "Linear regression by observations
@@ -248,7 +252,7 @@ def modified_least_squares(P: Array, X: Array, y: Array) -> Regression:
 
 
 def _covariance_of_sum(A: Array, m: int, P: Array, scores: Array) -> Array:
-    """Estimated covariance matrix of Σ_i a_i^m g_i, shape (d, d), for scores g, (n, d).
+    """Estimate the covariance matrix of Σ_i a_i^m g_i, shape (d, d), for scores g, (n, d).
 
     Observations are independent, and E g_i g_iᵀ = Σ_s p_i^s S_s and E g_i = Σ_s p_i^s z_s with the
     components' moments S_s = E g gᵀ and z_s = E g. So the covariance matrix is

@@ -1,4 +1,4 @@
-"""Means over seeds, with the uncertainty that the number of seeds leaves."""
+"""Means over seeds, with their intervals."""
 
 import functools
 from collections.abc import Callable
@@ -8,13 +8,13 @@ import numpy as np
 
 MINIMUM_SEEDS = 5  # fewer get no interval
 LEVEL = 0.95
-TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)  # quantiles at the ends of an interval
 RESAMPLES = 9999
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over n seeds with its 95 % interval: without ends where the seeds are too few."""
+    """A mean over n seeds with its 95 % interval; the ends are NaN where the seeds are too few."""
 
     mean: float
     low: float
@@ -22,12 +22,12 @@ class Estimate:
     n: int
 
     def within(self, low: float, high: float) -> "Estimate":
-        """The same, its interval cut to what the mean can be: it covers as often."""
+        """Return it with the interval cut to possible values of the mean: it covers as often."""
         ends = np.clip([self.low, self.high], low, high)
         return Estimate(self.mean, float(ends[0]), float(ends[1]), self.n)
 
     def format(self, digits: int) -> str:
-        """For example `0.81 [0.78, 0.84] (10)`, or `0.81 (3)` of too few seeds.
+        """Format it as `0.81 [0.78, 0.84] (10)`, or `0.81 (3)` of too few seeds.
 
         Zero has no sign.
         """
@@ -36,7 +36,7 @@ class Estimate:
 
 
 def estimate(values: np.ndarray) -> Estimate:
-    """Mean of `values` (n,) over seeds, with a beta bootstrap-t interval.
+    """Compute the mean of `values` (n,) over seeds, with a beta bootstrap-t interval.
 
     Fewer than `MINIMUM_SEEDS` values have no interval; equal ones have one of no width.
     """
@@ -48,7 +48,7 @@ def estimate(values: np.ndarray) -> Estimate:
 
 
 def beta_bootstrap_t(values: np.ndarray) -> tuple[float, float]:
-    """Interval of the mean of `values` (n,), n > 1 (Owen 2025, arXiv 2508.10083).
+    """Compute an interval of the mean of `values` (n,), n > 1 (Owen 2025, arXiv 2508.10083).
 
     A bootstrap-t whose weights are independent Beta(1/2, 3/2), scaled to a mean of 1: like the
     counts of the usual bootstrap they have variance and skewness 1, but no sample has all its
@@ -67,13 +67,13 @@ def beta_bootstrap_t(values: np.ndarray) -> tuple[float, float]:
 
 @functools.lru_cache(maxsize=8)
 def _weights(n: int) -> np.ndarray:
-    """Random weights of n values, (RESAMPLES, n); rows sum to 1."""
+    """Draw random weights of n values, (RESAMPLES, n); rows sum to 1."""
     weights = np.random.default_rng(0).beta(0.5, 1.5, (RESAMPLES, n))
     return weights / weights.sum(axis=1, keepdims=True)
 
 
 def percentile_bootstrap(values: np.ndarray) -> tuple[float, float]:
-    """Interval of the mean of `values` (n,) (Efron 1979): too narrow for few values."""
+    """Compute an interval of the mean of `values` (n,) (Efron 1979): too narrow for few values."""
     values = np.asarray(values, dtype=float)
     chosen = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
     low, high = np.quantile(values[chosen].mean(axis=1), TAILS)
@@ -81,7 +81,7 @@ def percentile_bootstrap(values: np.ndarray) -> tuple[float, float]:
 
 
 def student_t(values: np.ndarray) -> tuple[float, float]:
-    """Interval of the mean of `values` (n,), n > 1, exact for normal ones (Student 1908)."""
+    """Compute an interval of the mean of `values` (n,), n > 1; exact if normal (Student 1908)."""
     from scipy.stats import t  # half a second, for this alone
 
     values = np.asarray(values, dtype=float)
@@ -90,10 +90,10 @@ def student_t(values: np.ndarray) -> tuple[float, float]:
 
 
 def probability_of_improvement(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Share of all pairs of runs in which ours has the larger value; equal ones count half.
+    """Compute the share of all pairs of runs in which ours has the larger value.
 
     Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice",
-    section 4.3: the Mann-Whitney statistic over the number of pairs.
+    section 4.3: the Mann-Whitney statistic over the number of pairs. Equal values count half.
     """
     ours, theirs = np.asarray(ours)[:, None], np.asarray(theirs)
     return float(np.mean((ours > theirs) + 0.5 * (ours == theirs)))
@@ -105,7 +105,7 @@ def coverage(
     n: int,
     samples: int,
 ) -> float:
-    """Share of samples whose interval holds the mean of the pool that they are drawn from.
+    """Compute the share of samples whose interval holds the mean of the pool they are drawn from.
 
     Args:
         interval: of the mean of some values.

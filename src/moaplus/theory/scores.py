@@ -1,4 +1,4 @@
-"""How well clusters match classes, and how evenly a gate uses its experts."""
+"""Scores of clusters against classes, and of the balance of a gate's loads."""
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -10,9 +10,9 @@ NMI_MEANS = ("arithmetic", "geometric", "min", "max")  # scikit-learn's names
 
 
 def clustering_scores(labels: np.ndarray, clusters: np.ndarray, n_clusters: int) -> dict:
-    """NMI (arithmetic mean), its ceiling, ACC and ARI of `clusters` against `labels`, both (n,).
+    """Compute NMI, its ceiling, ACC and ARI of `clusters` against `labels`, both (n,).
 
-    NMI with the other means of the two entropies stands beside it.
+    `nmi` divides by the arithmetic mean of the two entropies; `nmi_scores` names the others.
     """
     scores = nmi_scores(labels, clusters)
     return {
@@ -26,7 +26,7 @@ def clustering_scores(labels: np.ndarray, clusters: np.ndarray, n_clusters: int)
 
 
 def nmi_scores(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float]:
-    """NMI of `clusters` against `labels`, both (n,), over each mean of the two entropies.
+    """Compute the NMI of `clusters` and `labels`, both (n,), over each mean of the two entropies.
 
     Under `nmi` the arithmetic mean; under `nmi_geometric`, `nmi_min`, `nmi_max` the others (Vinh et
     al. 2010, "Information theoretic measures for clusterings comparison", table 2).
@@ -39,7 +39,7 @@ def nmi_scores(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float]:
 
 
 def clustering_accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
-    """Share of images in their class under the best one-to-one match of clusters with classes.
+    """Compute the share of images in their class under the best one-to-one match with clusters.
 
     Classes without a cluster of their own count as wrong (Hungarian method; Yang et al. 2010,
     "Image clustering using local discriminant models and global integration", eq. 12).
@@ -49,7 +49,7 @@ def clustering_accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
 
 
 def nmi_ceiling(n_clusters: int, labels: np.ndarray, mean: str = "arithmetic") -> float:
-    """The largest NMI that `n_clusters` clusters can reach against `labels` (n,).
+    """Compute the largest NMI that `n_clusters` clusters can reach against `labels` (n,).
 
     The information I is at most the clusters' entropy h ≤ ln M. With the classes' entropy H (ln C
     for C balanced classes) and h ≤ H, h over the arithmetic or geometric mean of h and H, or over
@@ -70,10 +70,10 @@ def nmi_ceiling(n_clusters: int, labels: np.ndarray, mean: str = "arithmetic") -
 
 
 def load_entropy(loads: np.ndarray) -> float:
-    """Entropy of the loads (M,) over ln M: 1 for an even share of the data, 0 for one expert."""
+    """Compute the entropy of the loads (M,) over ln M: 1 if they are equal, 0 for one expert."""
     return float(entropy(loads) / np.log(len(loads)))
 
 
 def dominance(loads: np.ndarray) -> float:
-    """The largest load: 1/M when experts share the data evenly, 1 when one takes all."""
+    """Return the largest load: 1/M when experts share the data evenly, 1 when one takes all."""
     return float(np.max(loads))

@@ -6,14 +6,14 @@ from matplotlib.figure import Figure
 
 from moaplus.audit.section import read_probe
 from moaplus.plan.studies import Plan
-from moaplus.report.cells import images_in_short
 from moaplus.report.drawing import ticks
+from moaplus.report.titles import format_images
 
 
 def draw(plan: Plan) -> Figure:
     """Deviation of a batch's Γ, and its bound over that of all images, by batch size."""
     rows = read_probe("mini_batches")
-    images = rows["selection"].map(lambda name: images_in_short(plan.selections[name]))
+    images = rows["selection"].map(lambda name: format_images(plan.selections[name]))
     rows["gate"] = images + ", M = " + rows["experts"].astype(str)
     figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
     names = {"deviation": "‖Γ_batch − Γ‖ / ‖Γ‖", "bound_ratio": "bound of batch / of all images"}

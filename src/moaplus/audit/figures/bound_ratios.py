@@ -7,17 +7,19 @@ from moaplus.audit.section import read_probe
 from moaplus.plan.studies import Plan
 from moaplus.report.drawing import ticks
 
+STATISTICS = {"median_paper_ratio": "median", "worst_paper_ratio": "worst"}
+
 
 def draw(plan: Plan) -> Figure:
     """Median and worst |s| over the paper's bound, by kind of P and e."""
     rows = read_probe("random_batches")
     rows = rows.melt(
         ["experts", "concentrations", "errors"],
-        ["median_paper_ratio", "worst_paper_ratio"],
+        list(STATISTICS),
         "statistic",
         "|s| / paper's bound",
     )
-    rows["statistic"] = rows["statistic"].str.split("_").str[0]
+    rows["statistic"] = rows["statistic"].map(STATISTICS)
     grid = sns.relplot(
         rows, x="experts", y="|s| / paper's bound", hue="concentrations", style="statistic",
         markers=True, col="errors", kind="line", height=3, aspect=1.3,

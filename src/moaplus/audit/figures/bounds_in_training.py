@@ -5,17 +5,18 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from moaplus.audit.section import MOA_PLUS
 from moaplus.plan.studies import Plan
-from moaplus.report.rows import read_history
 from moaplus.report.titles import METHODS
+from moaplus.runs.folder import load_history
 
 
 def draw(plan: Plan) -> Figure:
     """|s| over the paper's bound, and share of steps with s < 0, by epoch."""
     frames = []
     for run in plan.default_runs.values():
-        if run.objective.startswith("moa_plus") and run.experts in (2, 10):
-            history = read_history(run)
+        if run.objective in MOA_PLUS and run.experts in (2, 10):
+            history = load_history(run)
             frames.append(
                 pd.DataFrame(
                     {

@@ -3,17 +3,14 @@
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from moaplus.audit.section import MOA_PLUS
 from moaplus.plan.studies import Plan
 from moaplus.report.drawing import draw_reconstructions, first_seeds
 
 
 def draw(plan: Plan) -> Figure:
     """Reconstructions by each MoA+ objective with M = 2, first selection and seed."""
-    runs = [
-        r
-        for r in plan.default_runs.values()
-        if r.experts == 2 and r.objective.startswith("moa_plus")
-    ]
+    runs = [r for r in plan.default_runs.values() if r.experts == 2 and r.objective in MOA_PLUS]
     first = first_seeds(runs)
     figure = plt.figure(figsize=(9, 1 + 2.3 * len(first)), layout="constrained")
     if first:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.studies import Plan
-from moaplus.report.recording import recorded_studies
+from moaplus.report.runs_table import recorded_studies
 from moaplus.theory import intervals
 
 STUDY = "seeds"  # many seeds of the paper's two models

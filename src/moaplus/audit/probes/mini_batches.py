@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from moaplus.plan.studies import Plan
-from moaplus.runs.evaluated import load_concentrations
+from moaplus.runs.folder import load_concentrations, read_header
 from moaplus.theory.bounds import paper_bound
 from moaplus.theory.concentrations import gram
 
@@ -17,6 +17,8 @@ def measure(plan: Plan) -> pd.DataFrame:
     """Γ and the paper's bound of mini-batches against those of all images, after training."""
     rows = []
     for run in plan.probed_runs:
+        if read_header(run).failed:
+            continue
         arrays = load_concentrations(run)
         P, e = (arrays[f"train_{name}"].astype(float) for name in ("concentrations", "errors"))
         gamma, E = gram(P), P.T @ e / len(P)

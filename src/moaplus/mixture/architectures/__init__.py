@@ -1,1 +1,1 @@
-"""The experts: a file for each architecture, named in params.yaml by its file."""
+"""Architectures of experts: a file for each, named in params.yaml by its file."""

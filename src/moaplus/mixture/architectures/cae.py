@@ -44,7 +44,7 @@ class CAE(nn.Module):
         return cells.permute(0, 1, 4, 2, 5, 3, 6).reshape(M, n, *self.shape)
 
     def codes(self, images: Tensor) -> Tensor:
-        """(n, *shape) -> (M, n, latent)."""
+        """Encode images (n, *shape) as codes (M, n, latent)."""
         (M, n), (c1, c2) = (self.experts, len(images)), self.channels
         images = images.reshape(n, -1, SIDE, SIDE)
         patches = F.unfold(images, 3, padding=1, stride=2)  # n, 9·colours, 14·14

@@ -31,5 +31,5 @@ class Dense(nn.Module):
 def experts(
     count: int, channels: tuple[int, int], latent: int, shape: tuple[int, ...]
 ) -> nn.Module:
-    """M of them: (n, *shape) -> (M, n, *shape)."""
+    """Return M of them: (n, *shape) -> (M, n, *shape)."""
     return Dense(count, latent, shape)

@@ -1,10 +1,9 @@
-"""Autoencoders whose decoders know where each pooled value came from."""
+"""Autoencoders whose decoders get the positions of the pooled values."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from moaplus.mixture.layers import LEAK
-from moaplus.mixture.single import Code, ConvToOne, Each, max_pool, unpool
+from moaplus.mixture.layers import LEAK, Code, ConvToOne, Each, max_pool, unpool
 
 
 class SegNet(nn.Module):
@@ -34,5 +33,5 @@ class SegNet(nn.Module):
 def experts(
     count: int, channels: tuple[int, int], latent: int, shape: tuple[int, ...]
 ) -> nn.Module:
-    """M of them: (n, 28, 28) -> (M, n, 28, 28); no other shape."""
+    """Return M of them: (n, 28, 28) -> (M, n, 28, 28); no other shape."""
     return Each(SegNet(channels, latent) for _ in range(count))

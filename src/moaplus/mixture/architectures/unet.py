@@ -4,8 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from moaplus.mixture.layers import LEAK
-from moaplus.mixture.single import Code, ConvToOne, Each, max_pool
+from moaplus.mixture.layers import LEAK, Code, ConvToOne, Each, max_pool
 
 
 class UNet(nn.Module):
@@ -39,5 +38,5 @@ class UNet(nn.Module):
 def experts(
     count: int, channels: tuple[int, int], latent: int, shape: tuple[int, ...]
 ) -> nn.Module:
-    """M of them: (n, 28, 28) -> (M, n, 28, 28); no other shape."""
+    """Return M of them: (n, 28, 28) -> (M, n, 28, 28); no other shape."""
     return Each(UNet(channels, latent) for _ in range(count))

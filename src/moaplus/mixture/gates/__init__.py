@@ -1,1 +1,1 @@
-"""Gates: networks that say whose image it is, a file each."""
+"""Gates, which route images to experts: a file for each, named in params.yaml by its file."""

@@ -4,20 +4,19 @@ import math
 
 from torch import nn
 
-from moaplus.mixture.heads import HEADS, HeadedGate, normed
 from moaplus.mixture.layers import SIDE
-from moaplus.mixture.view_training import TwoViews
+from moaplus.mixture.view_training import HEADS, HeadedGate, TwoViews, normed
 from moaplus.mixture.views import random_views
 
 CHANNELS = (16, 32, 64)  # of three convolutions of stride 2
 FEATURES = 128
-VIEWS = ("affine", "elastic", "thickness")  # what may be among the deformations
+VIEWS = ("affine", "elastic", "thickness")  # the augmentations that may be chosen
 
 
 def gate(
     experts: int, channels: tuple[int, int], shape: tuple[int, ...], heads: int = HEADS
 ) -> HeadedGate:
-    """Images (n, *shape) -> logits of the concentrations, (n, M)."""
+    """Return a gate: images (n, *shape) -> logits (n, M)."""
     c1, c2, c3 = CHANNELS
     colours, side = math.prod(shape) // SIDE**2, -(-SIDE // 8)
     trunk = nn.Sequential(

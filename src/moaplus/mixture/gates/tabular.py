@@ -6,16 +6,15 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
-from moaplus.mixture.heads import HEADS, HeadedGate, normed
-from moaplus.mixture.view_training import TwoViews
+from moaplus.mixture.view_training import HEADS, HeadedGate, TwoViews, normed
 
 WIDTH = 128
 VIEWS = ("noise",)
-NOISE = 0.3  # standard deviation of what views of standardised features add, at strength 1
+NOISE = 0.3  # standard deviation of the noise in views of standardised features, at strength 1
 
 
 def gate(experts: int, channels: tuple[int, int], shape: tuple[int, ...]) -> HeadedGate:
-    """Inputs (n, *shape), taken as features -> logits of the concentrations, (n, M)."""
+    """Return a gate: inputs (n, *shape), taken as features -> logits (n, M)."""
     trunk = nn.Sequential(
         nn.Flatten(),
         *normed(nn.Linear(math.prod(shape), WIDTH, bias=False), nn.BatchNorm1d(WIDTH)),
@@ -24,9 +23,9 @@ def gate(experts: int, channels: tuple[int, int], shape: tuple[int, ...]) -> Hea
     return HeadedGate(trunk, WIDTH, experts, HEADS, noisy)
 
 
-def noisy(inputs: Tensor, deformations: Collection[str], strength: float) -> Tensor:
-    """The inputs with normal noise added, if that is among the deformations."""
-    if "noise" not in deformations:
+def noisy(inputs: Tensor, augmentations: Collection[str], strength: float) -> Tensor:
+    """Add normal noise to the inputs, if it is among the augmentations."""
+    if "noise" not in augmentations:
         return inputs
     return inputs + strength * NOISE * torch.randn(inputs.shape).to(inputs)
 

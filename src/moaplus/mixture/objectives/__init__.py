@@ -1,1 +1,1 @@
-"""What training minimises: a file for each objective, named in params.yaml by its file."""
+"""Objectives, or training losses: a file for each, named in params.yaml by its file."""

@@ -7,9 +7,10 @@ from moaplus.mixture.outcome import Outcome
 
 
 def hinton(outcome: Outcome, sigma: float) -> Tensor:
-    """−log Σ_k p_i^k exp(−‖x_i − x̂_ik‖²/2σ²), mean over images.
+    """Compute −log Σ_k p_i^k exp(−‖x_i − x̂_ik‖²/2σ²), mean over images.
 
-    Ibid., eq. 1.3, which has σ = 1.
+    Jacobs, Jordan, Nowlan and Hinton 1991, "Adaptive Mixtures of Local Experts", eq. 1.3, which
+    has σ = 1.
     """
     squared_distances = outcome.errors * SIDE**2
     fits = -squared_distances / (2 * sigma**2)

@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from moaplus.mixture.outcome import Outcome, guarded
+from moaplus.mixture.outcome import Outcome, shift_spectrum
 from moaplus.theory.bounds import frobenius_bound
 
 
 def moa_plus_frobenius(outcome: Outcome) -> Tensor:
-    """‖Γ⁻¹‖_F · ‖Pᵀe‖_F: as the paper's bound, but a bound for every M."""
-    return frobenius_bound(guarded(outcome.gram, outcome.ridge), outcome.cross_errors)
+    """Compute ‖Γ⁻¹‖_F · ‖Pᵀe‖_F: like the paper's bound, but a bound for every M."""
+    return frobenius_bound(shift_spectrum(outcome.gram, outcome.ridge), outcome.cross_errors)

@@ -3,24 +3,24 @@
 import torch
 from torch import Tensor
 
-from moaplus.mixture.outcome import Outcome, guarded
+from moaplus.mixture.outcome import Outcome, shift_spectrum
 
-TINY = 1e-12  # an error below which nothing is learned
+EPSILON = 1e-12  # the least value that a logarithm is taken of
 
 
 def moa_plus_views(outcome: Outcome) -> Tensor:
-    """-log det(Γ'/n) + log ‖diag(Pᵀe)/n‖₂ of each head of the gate, (heads,).
+    """Compute -log det(Γ'/n) + log ‖diag(Pᵀe)/n‖₂ of each head of the gate, (heads,).
 
     With ‖Pᵀe‖_F in place of the diagonal, which is what the paper's own bound has, it is the
     logarithm of `theory.bounds.determinant_bound`, without the constant.
     """
-    return with_errors(-guarded(outcome.view_grams, outcome.ridge).logdet(), outcome)
+    return with_errors(-shift_spectrum(outcome.view_grams, outcome.ridge).logdet(), outcome)
 
 
 def with_errors(separation: Tensor, outcome: Outcome) -> Tensor:
-    """Add log ‖diag(Pᵀe)/n‖₂ to what each head has, (heads,).
+    """Add log ‖diag(Pᵀe)/n‖₂ to the separation of each head, (heads,).
 
     Experts are trained for the first head, so the gradient of the errors counts once.
     """
-    errors = outcome.cross_errors.diagonal().norm().clamp(min=TINY).log()
+    errors = outcome.cross_errors.diagonal().norm().clamp(min=EPSILON).log()
     return separation + torch.cat([errors[None], errors.detach().expand(len(separation) - 1)])

@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from moaplus.mixture.outcome import Outcome, guarded
+from moaplus.mixture.outcome import Outcome, shift_spectrum
 from moaplus.theory.bounds import paper_bound
 
 
 def moa_plus_views_paper(outcome: Outcome) -> Tensor:
-    """‖(Γ'/n)⁻¹‖_F · ‖diag(Pᵀe)/n‖₂ of each head of the gate, (heads,)."""
-    return paper_bound(guarded(outcome.view_grams, outcome.ridge), outcome.cross_errors)
+    """Compute ‖(Γ'/n)⁻¹‖_F · ‖diag(Pᵀe)/n‖₂ of each head of the gate, (heads,)."""
+    return paper_bound(shift_spectrum(outcome.view_grams, outcome.ridge), outcome.cross_errors)

@@ -1,4 +1,4 @@
-"""Mixture of experts of 1991, errors weighted."""
+"""Mixture of experts of 1991, with weighted errors."""
 
 from torch import Tensor
 
@@ -6,5 +6,8 @@ from moaplus.mixture.outcome import Outcome
 
 
 def moe(outcome: Outcome) -> Tensor:
-    """Errors of the experts, weighted: Σ_k p_i^k e_ik, mean over images (ibid., eq. 1.2)."""
+    """Compute the weighted errors of the experts, Σ_k p_i^k e_ik, mean over images.
+
+    Jacobs, Jordan, Nowlan and Hinton 1991, "Adaptive Mixtures of Local Experts", eq. 1.2.
+    """
     return (outcome.concentrations * outcome.errors).sum(dim=1).mean()

@@ -8,7 +8,7 @@ from moaplus.mixture.outcome import Outcome
 
 
 def st_moe(outcome: Outcome, balance: float, z: float) -> Tensor:
-    """Standard MoA with the auxiliary losses of ST-MoE, the usual cure for expert dominance.
+    """Compute standard MoA with ST-MoE's auxiliary losses, the usual cure for expert dominance.
 
     Zoph et al. 2022, "ST-MoE", eq. 6: a load-balancing loss M Σ_k f_k P_k, with f_k the share of
     images whose largest concentration is the k-th and P_k the load (Fedus et al. 2022, "Switch

@@ -1,1 +1,1 @@
-"""The learning rate along a training: a file for each schedule, by its name."""
+"""Schedules of the learning rate: a file for each, named in params.yaml by its file."""

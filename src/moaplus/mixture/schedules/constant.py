@@ -1,6 +1,6 @@
-"""A learning rate that stays as it is, as where a script says no more than `Adam(lr=…)`."""
+"""A constant learning rate, as in a script that says no more than `Adam(lr=…)`."""
 
 
 def constant(update: int, updates: int, peak: float) -> float:
-    """Learning rate of update 0, 1, …, updates - 1."""
+    """Return the learning rate of update 0, 1, …, updates - 1."""
     return peak

@@ -1,10 +1,12 @@
-"""A learning rate that rises to its peak and falls to nothing."""
+"""A learning rate that rises to its peak and falls to almost zero."""
 
 import math
 
 
 def one_cycle(update: int, updates: int, peak: float) -> float:
-    """Learning rate of update 0, 1, …, updates - 1 (Smith and Topin 2017, "Super-Convergence").
+    """Return the learning rate of update 0, 1, …, updates - 1.
+
+    Smith and Topin 2017, "Super-Convergence".
 
     A cosine from peak/25 up to peak over the first 30 % of the updates, another down to 1/10,000
     of the start: the defaults of torch.optim.lr_scheduler.OneCycleLR.

@@ -9,13 +9,13 @@ from moaplus.data.images import load_labels
 from moaplus.plan.studies import Plan
 from moaplus.report.drawing import configurations, first_seeds
 from moaplus.report.titles import METHODS
-from moaplus.runs.evaluated import load_concentrations
+from moaplus.runs.folder import load_concentrations
 
 COLUMNS = 2
 
 
 def draw(plan: Plan) -> Figure:
-    """Share of each class's training images in each cluster, first seed."""
+    """Draw the share of each class's training images in each cluster, first seed."""
     shown = [
         (f"{METHODS[run.objective]}: {configuration}", run)
         for configuration, runs in configurations(plan).items()

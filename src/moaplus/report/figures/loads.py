@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import Plan
 from moaplus.report.drawing import configurations
-from moaplus.report.rows import read_history
 from moaplus.report.titles import METHODS
+from moaplus.runs.folder import load_history
 
 RANKS = ("largest load", "second", "third", "fourth", "each other")
 
 
 def draw(plan: Plan) -> Figure:
-    """Loads of the experts over training, from the largest to the smallest, mean over seeds."""
+    """Draw loads of the experts over training, the largest first, mean over seeds."""
     frames = [
         _loads(run).assign(panel=f"{METHODS[run.objective]}\n{configuration}")
         for configuration, runs in configurations(plan).items()
@@ -35,8 +35,8 @@ def draw(plan: Plan) -> Figure:
 
 
 def _loads(run: Run) -> pd.DataFrame:
-    """A row for each epoch and rank."""
-    history = read_history(run)
+    """Return a row for each epoch and rank."""
+    history = load_history(run)
     columns = [f"load_{k}" for k in range(run.experts)]
     ranked = -np.sort(-history[columns].to_numpy(), axis=1)
     frame = pd.DataFrame(ranked, columns=range(1, run.experts + 1))

@@ -6,15 +6,15 @@ from matplotlib.figure import Figure
 
 from moaplus.plan.studies import Plan
 from moaplus.report.drawing import configurations
-from moaplus.report.rows import read_history
 from moaplus.report.titles import METHODS
+from moaplus.runs.folder import load_history
 from moaplus.theory.intervals import estimate
 
 
 def draw(plan: Plan) -> Figure:
-    """Error of the mixed and of the routed reconstruction over training."""
+    """Draw the error of the mixed and of the routed reconstruction over training."""
     frames = [
-        read_history(run)
+        load_history(run)
         .melt("epoch", ["mixture_error", "routed_error"], "loss", "error per pixel")
         .assign(configuration=configuration, method=METHODS[run.objective])
         for configuration, runs in configurations(plan).items()

@@ -8,20 +8,21 @@ from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.references import REFERENCE_METHODS
 from moaplus.plan.results import RESULTS
 from moaplus.plan.studies import Plan
-from moaplus.report.labels import labels
-from moaplus.report.rows import read_runs
-from moaplus.report.titles import METHODS
+from moaplus.report.runs_table import read_runs
+from moaplus.report.titles import METHODS, label_rows
 
 
 def draw(plan: Plan) -> Figure:
-    """NMI per seed on the training images, with its ceiling."""
+    """Draw NMI per seed on the training images, with its ceiling."""
     runs = read_runs(RESULTS / "runs.csv")
     runs = runs[
         (runs["split"] == "train") & runs["method"].isin([*PAPER_MODELS, *REFERENCE_METHODS])
     ].assign(
         method=lambda frame: frame["method"].map(METHODS),
         configuration=lambda frame: (
-            labels(frame, plan).str.replace(", ", "\n") + "\nM = " + frame["experts"].astype(str)
+            label_rows(frame, plan).str.replace(", ", "\n")
+            + "\nM = "
+            + frame["experts"].astype(str)
         ),
     )
     order = list(dict.fromkeys(runs["configuration"]))
@@ -31,8 +32,8 @@ def draw(plan: Plan) -> Figure:
         alpha=0.7, ax=axis,
     )  # fmt: skip
     ceilings = runs.groupby("configuration")["nmi_ceiling"].first()
-    for place, configuration in enumerate(order):
-        axis.hlines(ceilings[configuration], place - 0.4, place + 0.4, "black", "dashed")
+    for position, configuration in enumerate(order):
+        axis.hlines(ceilings[configuration], position - 0.4, position + 0.4, "black", "dashed")
     axis.set(xlabel="", ylabel="NMI (training images); dashes: ceiling", ylim=(-0.02, 1.05))
     sns.move_legend(axis, "lower center", bbox_to_anchor=(0.5, 1), ncols=4, title="", frameon=False)
     return figure

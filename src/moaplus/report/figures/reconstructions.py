@@ -6,12 +6,12 @@ from matplotlib.figure import Figure
 
 from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.studies import Plan
-from moaplus.report.cells import images_in_short
 from moaplus.report.drawing import draw_reconstructions, first_seeds
+from moaplus.report.titles import format_images
 
 
 def draw(plan: Plan) -> Figure:
-    """Originals, and their reconstructions by MoA and MoA+: mixed, and by each expert (M = 2)."""
+    """Draw originals, and what MoA and MoA+ with M = 2 make of them: mixed, and by each expert."""
     pairs = [
         r for r in plan.default_runs.values() if r.experts == 2 and r.objective in PAPER_MODELS
     ]
@@ -22,5 +22,5 @@ def draw(plan: Plan) -> Figure:
     ):
         runs = [run for run in pairs if run.selection == selection]
         draw_reconstructions(part, first_seeds(runs))
-        part.suptitle(images_in_short(selection))
+        part.suptitle(format_images(selection))
     return figure

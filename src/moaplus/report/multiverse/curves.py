@@ -4,21 +4,21 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from moaplus.plan.multiverse import IMAGES, Protocol
-from moaplus.report.cells import images_in_short
-from moaplus.report.labels import label_of
-from moaplus.report.multiverse.decisions import OUTCOMES, words
-from moaplus.theory.surrogate import Surrogate
+from moaplus.plan.multiverse import Protocol
+from moaplus.plan.params import IMAGES, MultiverseBlock
+from moaplus.report.multiverse.decisions import OUTCOMES
+from moaplus.report.multiverse.surrogate import Surrogate
+from moaplus.report.titles import format_images, format_setting
 
 
 def draw(
     name: str,
     protocols: tuple[Protocol, ...],
-    params: dict,
+    params: MultiverseBlock,
     values: pd.Series,
     surrogate: Surrogate,
 ) -> Figure:
-    """Above: an outcome of each protocol, sorted. Below: a row for each option.
+    """Draw an outcome of each protocol, sorted, and below it a row for each option.
 
     Args:
         name: of the outcome.
@@ -29,32 +29,36 @@ def draw(
     """
     values = values.sort_values()
     options = {protocol.number: protocol.options for protocol in protocols}
-    rows = [(k, option) for k, few in params["decisions"].items() for option in range(len(few))]
+    rows = [(k, option) for k, few in params.decisions.items() for option in range(len(few))]
     figure = Figure(figsize=(9, 3 + 0.16 * len(rows)), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 0.16 * len(rows)])
-    places = np.arange(len(values))
+    positions = np.arange(len(values))
     noise = 1.96 * surrogate.noise
-    above.errorbar(places, values, yerr=noise, fmt="o", ms=3, lw=0.6, color="C0", ecolor="0.75")
+    above.errorbar(positions, values, yerr=noise, fmt="o", ms=3, lw=0.6, color="C0", ecolor="0.75")
     above.axhline(0, color="0.4", lw=0.8)
     above.set_ylabel(OUTCOMES[name].replace(", ", ",\n"))
     for row, (decision, option) in enumerate(rows):
-        used = [place for place, n in enumerate(values.index) if options[n][decision] == option]
+        used = [
+            position for position, n in enumerate(values.index) if options[n][decision] == option
+        ]
         below.plot(used, [row] * len(used), "|", ms=6, color="0.2")
     below.set_yticks(
         range(len(rows)),
         [_label(protocols, params, *row) for row in rows],
         fontsize=7,
     )
-    for first in np.cumsum([len(few) for few in params["decisions"].values()])[:-1]:
+    for first in np.cumsum([len(few) for few in params.decisions.values()])[:-1]:
         below.axhline(first - 0.5, color="0.7", lw=0.6)
     below.set(ylim=(len(rows) - 0.5, -0.5), xlabel="protocols, sorted by the value above")
     below.grid(visible=False)
     return figure
 
 
-def _label(protocols: tuple[Protocol, ...], params: dict, decision: str, option: int) -> str:
-    """An option as people read it."""
+def _label(
+    protocols: tuple[Protocol, ...], params: MultiverseBlock, decision: str, option: int
+) -> str:
+    """Return an option as people read it."""
     if decision != IMAGES:
-        return label_of(f"{decision}={words(params, decision, option)}")
+        return format_setting(decision, params.decisions[decision][option])
     chosen = (protocol for protocol in protocols if protocol.options[IMAGES] == option)
-    return images_in_short(next(chosen).runs[0].selection)
+    return format_images(next(chosen).runs[0].selection)

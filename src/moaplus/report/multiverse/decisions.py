@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from moaplus.plan.multiverse import IMAGES, Protocol
+from moaplus.plan.multiverse import Protocol
+from moaplus.plan.params import IMAGES, MultiverseBlock
+from moaplus.plan.settings import format_value
 from moaplus.report.multiverse.readings import distance
-from moaplus.theory.surrogate import Surrogate
+from moaplus.report.multiverse.surrogate import Surrogate
 
 UNORDERED = {IMAGES, "architecture", "schedule"}
 OUTCOMES = {
@@ -16,7 +18,7 @@ OUTCOMES = {
 
 
 def measured(found: pd.DataFrame) -> pd.DataFrame:
-    """The outcomes that are explained, for each protocol whose trainings stayed finite."""
+    """Return the outcomes that are explained, for each protocol in which no training diverged."""
     return pd.DataFrame(
         {
             "difference": found["nmi_moa_plus"] - found["nmi_moa"],
@@ -27,10 +29,10 @@ def measured(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def surrogates(
-    protocols: tuple[Protocol, ...], params: dict, found: pd.DataFrame
+    protocols: tuple[Protocol, ...], params: MultiverseBlock, found: pd.DataFrame
 ) -> dict[str, Surrogate]:
-    """A Gaussian process for each outcome."""
-    counts = {name: len(options) for name, options in params["decisions"].items()}
+    """Fit a Gaussian process to each outcome."""
+    counts = {name: len(options) for name, options in params.decisions.items()}
     values = measured(found)
     options = pd.DataFrame({protocol.number: protocol.options for protocol in protocols}).T
     options = options.loc[values.index]
@@ -38,18 +40,18 @@ def surrogates(
     return {name: Surrogate(options, counts, ordered, values[name].to_numpy()) for name in OUTCOMES}
 
 
-def words(params: dict, decision: str, option: int) -> str:
-    """An option as params.yaml has it, in a word or two."""
-    value = params["decisions"][decision][option]
-    if isinstance(value, dict):
-        classes = value["classes"]
-        digits = classes if isinstance(classes, str) else "+".join(map(str, classes))
-        return f"{digits}, {value['images']}"
-    return "+".join(map(str, value)) if isinstance(value, list) else str(value)
+def format_option(params: MultiverseBlock, decision: str, option: int) -> str:
+    """Return an option as params.yaml has it, in a word or two."""
+    value = params.decisions[decision][option]
+    if decision == IMAGES:
+        classes = value.classes
+        digits = classes if isinstance(classes, str) else format_value(classes)
+        return f"{digits}, {value.images}"
+    return format_value(value)
 
 
 def sensitivities_table(fitted: dict[str, Surrogate]) -> list[dict]:
-    """First-order Sobol' indices: a row for each decision, the surrogates' accuracy last."""
+    """Return first-order Sobol' indices: a row for each decision, the surrogates' accuracy last."""
     indices = {name: surrogate.sensitivities() for name, surrogate in fitted.items()}
     table = [
         {"decision": decision}
@@ -60,15 +62,15 @@ def sensitivities_table(fitted: dict[str, Surrogate]) -> list[dict]:
     return [*table, {"decision": "**R² on protocols held out**"} | accuracy]
 
 
-def effects_table(fitted: dict[str, Surrogate], params: dict) -> list[dict]:
-    """Main effects: a row for each option of each decision."""
+def effects_table(fitted: dict[str, Surrogate], params: MultiverseBlock) -> list[dict]:
+    """Return main effects: a row for each option of each decision."""
     columns = {
         (name, decision): surrogate.effects(decision)["mean"]
         for name, surrogate in fitted.items()
         for decision in surrogate.counts
     }
     return [
-        {"decision": decision, "option": words(params, decision, option)}
+        {"decision": decision, "option": format_option(params, decision, option)}
         | {OUTCOMES[name]: f"{columns[name, decision][option]:z.2f}" for name in fitted}
         for decision, count in next(iter(fitted.values())).counts.items()
         for option in range(count)

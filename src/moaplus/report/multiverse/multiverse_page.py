@@ -2,6 +2,7 @@
 
 from threadpoolctl import threadpool_limits
 
+from moaplus.plan.params import MultiverseBlock
 from moaplus.plan.results import MULTIVERSE_CURVES, MULTIVERSE_PAGE, Report
 from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
@@ -10,17 +11,18 @@ from moaplus.report.multiverse import curves
 from moaplus.report.multiverse.decisions import (
     OUTCOMES,
     effects_table,
+    format_option,
     measured,
     sensitivities_table,
     surrogates,
-    words,
 )
 from moaplus.report.multiverse.nearest import fresh_seeds, nearest_table
 from moaplus.report.multiverse.readings import USUAL, outcomes
 from moaplus.report.multiverse.shares import all_at_once, claims_by_reading, shares_table
-from moaplus.report.recording import recorded_studies
-from moaplus.report.rows import read_runs
+from moaplus.report.runs_table import read_runs, recorded_studies
 from moaplus.storage.files import save_text
+
+NEEDS = ("epochs", "latent")  # decisions that the page sets side by side
 
 INTRODUCTION = """\
 The paper leaves open what images, which autoencoders, how long a training, and more. Here both of
@@ -33,7 +35,7 @@ reconstruction, NMI the arithmetic one of the gate's argmax, both on the trainin
 @threadpool_limits.wrap(limits=1)  # the last bits depend on the number of threads
 def write_multiverse(plan: Plan, report: Report) -> None:
     """Write the page and its specification curves."""
-    runs, params = read_runs(report.runs_table), plan.params["multiverse"]
+    runs, params = read_runs(report.runs_table), plan.params.multiverse
     protocols = plan.protocols
     found = outcomes(protocols, runs, USUAL)
     fitted = surrogates(protocols, params, found)
@@ -82,12 +84,12 @@ def write_multiverse(plan: Plan, report: Report) -> None:
 
 
 def _diverged(protocols, found) -> list[str]:
-    """The protocols in which a training left the finite numbers."""
+    """Name the protocols in which a training diverged."""
     lost = found.index[found.isna().any(axis=1)]
     if lost.empty:
         return []
-    places = (f"`{p.runs[0].place.as_posix()}`" for p in protocols if p.number in lost)
-    return ["In these a training left the finite numbers, and nothing holds: " + ", ".join(places)]
+    names = (f"`{p.runs[0].protocol.as_posix()}`" for p in protocols if p.number in lost)
+    return ["In these a training diverged, and nothing holds: " + ", ".join(names)]
 
 
 def _why(plan: Plan) -> str:
@@ -99,13 +101,13 @@ def _why(plan: Plan) -> str:
     )
 
 
-def _dependence(surrogate, params: dict) -> list[dict]:
-    """Partial dependence on two decisions: a row for each option of the first."""
+def _dependence(surrogate, params: MultiverseBlock) -> list[dict]:
+    """Return partial dependence on two decisions: a row for each option of the first."""
     effects = surrogate.effects("epochs", "latent").set_index(["epochs", "latent"])["mean"]
     return [
-        {"epochs": words(params, "epochs", epochs)}
+        {"epochs": format_option(params, "epochs", epochs)}
         | {
-            f"code of {words(params, 'latent', latent)}": f"{effects[epochs, latent]:z.2f}"
+            f"code of {format_option(params, 'latent', latent)}": f"{effects[epochs, latent]:z.2f}"
             for latent in range(surrogate.counts["latent"])
         }
         for epochs in range(surrogate.counts["epochs"])

@@ -6,68 +6,65 @@ from moaplus.plan.multiverse import Protocol
 from moaplus.plan.studies import Plan, Study
 from moaplus.report.cells import markdown
 from moaplus.report.claims import PAPER_FIGURES
-from moaplus.report.multiverse.readings import USUAL, distance, name, outcomes
+from moaplus.report.multiverse.readings import USUAL, distance, outcomes
 from moaplus.report.paper_section import count_seeds, verdict_lines
 from moaplus.report.quantities import QUANTITIES
-from moaplus.report.recording import recorded_runs
+from moaplus.report.runs_table import recorded_runs
 from moaplus.report.titles import METHODS
 
-SHOWN = 10
+LISTED = 10
 RETRAINED = 3
 FRESH = 5000  # seeds from here on are in no other study
 
 
 def nearest(protocols: tuple[Protocol, ...], runs: pd.DataFrame) -> list[Protocol]:
-    """Protocols by their distance in the usual reading, the nearest first."""
+    """Return protocols by their distance in the usual reading, the nearest first."""
     order = distance(outcomes(protocols, runs, USUAL)).dropna().sort_values().index
     by_number = {protocol.number: protocol for protocol in protocols}
     return [by_number[number] for number in order]
 
 
 def nearest_table(protocols: tuple[Protocol, ...], runs: pd.DataFrame) -> list[dict]:
-    """The paper's table, and those of the nearest protocols beside it."""
+    """Return the paper's table, and those of the nearest protocols beside it."""
     found = outcomes(protocols, runs, USUAL)
-    away = distance(found)
-    headings = {
-        name(figure): f"{figure.quantity}, {METHODS[figure.method]}" for figure in PAPER_FIGURES
-    }
-    paper = {headings[name(figure)]: f"{figure.value}" for figure in PAPER_FIGURES}
+    away, columns = distance(found), USUAL.columns
+    headings = {figure: f"{figure.quantity}, {METHODS[figure.method]}" for figure in PAPER_FIGURES}
+    paper = {heading: f"{figure.value}" for figure, heading in headings.items()}
     table = [{"protocol": "the paper", "distance": "0"} | paper]
-    for protocol in nearest(protocols, runs)[:SHOWN]:
+    for protocol in nearest(protocols, runs)[:LISTED]:
         row = found.loc[protocol.number]
         table.append(
             {
-                "protocol": f"{protocol.number}: `{protocol.runs[0].place.as_posix()}`",
+                "protocol": f"{protocol.number}: `{protocol.runs[0].protocol.as_posix()}`",
                 "distance": f"{away[protocol.number]:.2f}",
             }
-            | {headings[column]: f"{row[column]:.{_digits(column)}f}" for column in headings}
+            | {
+                heading: f"{row[figure.key]:.{QUANTITIES[columns[figure.quantity]].digits}f}"
+                for figure, heading in headings.items()
+            }
         )
     return table
 
 
 def fresh_study(plan: Plan, protocol: Protocol) -> Study | None:
-    """The study that trains a protocol with seeds that had no part in the search for it."""
+    """Return the study that trains a protocol with seeds that had no part in the search for it."""
     for study in plan.studies.values():
         run = study.runs[0]
-        if run.seed >= FRESH and run.place == protocol.runs[0].place:
+        if run.seed >= FRESH and run.protocol == protocol.runs[0].protocol:
             return study
     return None
 
 
 def fresh_seeds(plan: Plan, protocols: tuple[Protocol, ...], runs: pd.DataFrame) -> list[str]:
-    """The paper's claims under the nearest protocols, by seeds that had no part in the search."""
+    """Write the paper's claims under the nearest protocols, by seeds that the search never saw."""
     parts = []
     for protocol in nearest(protocols, runs)[:RETRAINED]:
         study = fresh_study(plan, protocol)
         again = recorded_runs(study.runs) if study else None
-        parts.append(f"Protocol {protocol.number}, `{protocol.runs[0].place.as_posix()}`:")
+        parts.append(f"Protocol {protocol.number}, `{protocol.runs[0].protocol.as_posix()}`:")
         if again is None:
             parts[-1] += " not trained with fresh seeds yet."
         else:
             parts[-1] += f" {count_seeds(study)} fresh seeds (study `{study.name}`)."
             parts.append(markdown(verdict_lines(study, again)))
     return parts
-
-
-def _digits(column: str) -> int:
-    return QUANTITIES["nmi" if column.startswith("nmi") else "mixture_error"].digits

@@ -8,7 +8,7 @@ import pandas as pd
 from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.multiverse import Protocol
 from moaplus.plan.runs import SPLITS
-from moaplus.report.claims import PAPER_COMPARISONS, PAPER_FIGURES, PaperFigure
+from moaplus.report.claims import PAPER_COMPARISONS, PAPER_FIGURES
 from moaplus.theory.scores import NMI_MEANS
 
 LOSS_READINGS = ("mixed", "routed", "objective")
@@ -39,7 +39,7 @@ class Reading:
 
     @property
     def columns(self) -> dict[str, str]:
-        """The columns of runs.csv for the paper's two quantities."""
+        """Return the columns of runs.csv for the paper's two quantities."""
         nmi = "nmi" if self.mean == "arithmetic" else f"nmi_{self.mean}"
         routed = "routed_error" if self.cluster == "gate" else "least_error"
         return {
@@ -55,12 +55,12 @@ USUAL = READINGS[0]
 
 
 def outcomes(protocols: tuple[Protocol, ...], runs: pd.DataFrame, reading: Reading) -> pd.DataFrame:
-    """The paper's four figures in each protocol: columns `nmi_moa`, …, `loss_moa_plus`.
+    """Return the paper's four figures in each protocol: columns `nmi_moa`, …, `loss_moa_plus`.
 
     Args:
         protocols: one row each, by number.
-        runs: runs.csv of the multiverse; without rows of a training that left the finite numbers,
-            whose figures are missing.
+        runs: runs.csv of the multiverse; without rows of a training that diverged, whose figures
+            are missing.
         reading: of loss, NMI and cluster.
     """
     rows = runs[runs["split"] == reading.split].set_index("folder")
@@ -78,26 +78,21 @@ def outcomes(protocols: tuple[Protocol, ...], runs: pd.DataFrame, reading: Readi
     )
 
 
-def name(figure: PaperFigure) -> str:
-    """The column of `outcomes` that a figure of the paper is about."""
-    return f"{figure.quantity}_{figure.method}"
-
-
 def held(found: pd.DataFrame) -> pd.DataFrame:
-    """Whether each claim holds in each protocol, by rule 1 of docs/multiverse.md."""
+    """Tell whether each claim holds in each protocol, by rule 1 of docs/multiverse.md."""
     claims = {}
     for figure in PAPER_FIGURES:
         low, high = figure.range
-        claims[name(figure)] = found[name(figure)].between(low, high)
+        claims[figure.key] = found[figure.key].between(low, high)
     for quantity, sign in PAPER_COMPARISONS.items():
         claims[quantity] = sign * (found[f"{quantity}_moa_plus"] - found[f"{quantity}_moa"]) > 0
     return pd.DataFrame(claims)
 
 
 def distance(found: pd.DataFrame) -> pd.Series:
-    """How far each protocol is from the paper's table, by rule 3 of docs/multiverse.md."""
+    """Return how far each protocol is from the paper's table, by rule 3 of docs/multiverse.md."""
     squares = [
-        ((found[name(figure)] - figure.value) / CONTRASTS[figure.quantity]) ** 2
+        ((found[figure.key] - figure.value) / CONTRASTS[figure.quantity]) ** 2
         for figure in PAPER_FIGURES
     ]
     return (sum(squares) / len(squares)) ** 0.5

@@ -5,12 +5,12 @@ import pandas as pd
 from moaplus.plan.multiverse import Protocol
 from moaplus.report.cells import share
 from moaplus.report.claims import PAPER_COMPARISONS, PAPER_FIGURES
-from moaplus.report.multiverse.readings import READINGS, USUAL, Reading, held, name, outcomes
+from moaplus.report.multiverse.readings import READINGS, USUAL, Reading, held, outcomes
 from moaplus.report.titles import METHODS
 
-FIGURES = [name(figure) for figure in PAPER_FIGURES]
+FIGURES = [figure.key for figure in PAPER_FIGURES]
 CLAIMS = {
-    **{name(f): f"{f.quantity} of {METHODS[f.method]}: {f.value}" for f in PAPER_FIGURES},
+    **{f.key: f"{f.quantity} of {METHODS[f.method]}: {f.value}" for f in PAPER_FIGURES},
     **{
         quantity: f"MoA+ has the {'higher' if sign > 0 else 'lower'} {quantity}"
         for quantity, sign in PAPER_COMPARISONS.items()
@@ -23,7 +23,7 @@ CLAIMS = {
 def claims_by_reading(
     protocols: tuple[Protocol, ...], runs: pd.DataFrame
 ) -> dict[Reading, pd.DataFrame]:
-    """Whether each of `CLAIMS` (columns) holds in each protocol (rows), under every reading."""
+    """Tell under every reading whether each of `CLAIMS` (columns) holds in each protocol (rows)."""
     found = {}
     for reading in READINGS:
         claims = held(outcomes(protocols, runs, reading))
@@ -36,7 +36,7 @@ def claims_by_reading(
 def shares_table(
     protocols: tuple[Protocol, ...], claims: dict[Reading, pd.DataFrame]
 ) -> list[dict]:
-    """A row for each claim: over all protocols, by images, and over the readings."""
+    """Return a row for each claim: over all protocols, by images, and over the readings."""
     usual = claims[USUAL]
     images = pd.Series([p.runs[0].selection.name for p in protocols], index=usual.index)
     table = []
@@ -53,9 +53,9 @@ def shares_table(
 def all_at_once(
     protocols: tuple[Protocol, ...], claims: dict[Reading, pd.DataFrame]
 ) -> tuple[str, list[dict]]:
-    """Whether all four figures hold at once anywhere; and if nowhere, which stand against which."""
+    """Tell whether all four figures hold at once anywhere; if not, which stand against which."""
     words = [
-        f"protocol {protocol.number} (`{protocol.runs[0].place.as_posix()}`; {reading})"
+        f"protocol {protocol.number} (`{protocol.runs[0].protocol.as_posix()}`; {reading})"
         for reading, found in claims.items()
         for protocol, holds in zip(protocols, found["all"], strict=True)
         if holds

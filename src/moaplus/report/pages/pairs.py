@@ -12,13 +12,23 @@ from moaplus.plan.studies import Plan, Study
 from moaplus.report.cells import markdown, share
 from moaplus.report.titles import METHODS
 
+NEEDS = {
+    "pairs": {
+        "differ": ["classes"],
+        "one_way": True,
+        "classes": 2,
+        "experts": 2,
+        "references": ["kmeans"],
+    }
+}
+
 DIGITS = 3
 GOOD = 0.9  # NMI
 COLUMNS = 3  # panels of the figure side by side
 
 
 def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
-    """On how many pairs MoA+ wins, and NMI on each."""
+    """Write on how many pairs MoA+ wins, and NMI on each."""
     means = nmi_of_pairs(study, runs)
     ours = _ours(study)
     won = [
@@ -55,12 +65,12 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
 
 
 def _ours(study: Study) -> list[str]:
-    """The methods that the study trains, in its order."""
+    """Return the methods that the study trains, in its order."""
     return list(dict.fromkeys(run.objective for run in study.runs))
 
 
 def nmi_of_pairs(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
-    """Mean NMI over seeds: a row for each pair of classes, a column for each method."""
+    """Return mean NMI over seeds: a row for each pair of classes, a column for each method."""
     classes = {run.selection.name: run.selection.classes for run in study.runs}
     train = runs[runs["split"] == "train"]
     means = train.pivot_table("nmi", "selection", "method", sort=False)
@@ -69,7 +79,7 @@ def nmi_of_pairs(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(study: Study, runs: pd.DataFrame) -> Figure:
-    """NMI of every pair: a heat map for each method, and MoA+ against k-means."""
+    """Draw NMI of every pair: a heat map for each method, and MoA+ against k-means."""
     means = nmi_of_pairs(study, runs)
     rows = math.ceil((len(means.columns) + 1) / COLUMNS)
     figure, grid = plt.subplots(rows, COLUMNS, layout="constrained", figsize=(9, 3 * rows))

@@ -8,20 +8,30 @@ from matplotlib.figure import Figure
 from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.runs import Run, Selection
 from moaplus.plan.studies import Plan, Study
-from moaplus.report.cells import cells, images_in_short, markdown
+from moaplus.report.cells import cells, markdown
 from moaplus.report.drawing import draw_means, ticks
 from moaplus.report.paper_section import rule, verdict_lines
 from moaplus.report.quantities import QUANTITIES
-from moaplus.report.titles import METHODS
-from moaplus.report.tuning import at_an_end, mean_objectives, with_settings
+from moaplus.report.titles import METHODS, format_images
+from moaplus.report.tuning import at_an_end, mean_objectives
+
+NEEDS = {
+    "rates": {
+        "differ": ["dataset", "classes", "images", "objective", "learning_rate"],
+        "vary": ["learning_rate"],
+        "objectives": ["moa", "moa_plus"],
+        "experts": 2,
+        "seeds_from": 100,
+    }
+}
 
 RATE = "learning_rate"
-CHOOSING = 100  # seeds from here on choose, those below score
+CHOOSING = NEEDS["rates"]["seeds_from"]  # seeds from here on choose, those below score
 
 
 def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
-    """The choice, what comes of it beside one rate for both, and the paper's claims under it."""
-    found = with_settings(study, runs, [RATE])
+    """Write the choice, its outcome beside that of one rate for both, and the paper's claims."""
+    found = runs[runs["split"] == "train"]
     own = own_rates(found)
     common = plan.settings.training.learning_rate
     chosen = [run for run in study.runs if _is_scored(run, own)]
@@ -44,19 +54,19 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
 
 
 def own_rates(found: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """Selection and method -> the rate of least objective; one that ever diverges is none."""
+    """Return the rate of least objective by selection and method, of those that never diverge."""
     means = _objectives(found)
     return {key: float(row.idxmin()) for key, row in means.iterrows()}
 
 
 def _objectives(found: pd.DataFrame) -> pd.DataFrame:
-    """Mean objective of the choosing seeds, by selection and method (rows) and rate."""
+    """Return the mean objective of the choosing seeds, by selection and method (rows) and rate."""
     choosing = found[found["seed"] >= CHOOSING]
     return mean_objectives(choosing, ["selection", "method", RATE])
 
 
 def _is_scored(run: Run, own: dict[tuple[str, str], float]) -> bool:
-    rate = own[run.selection.name, run.objective]
+    rate = own.get((run.selection.name, run.objective))
     return run.seed < CHOOSING and run.training.learning_rate == rate
 
 
@@ -85,7 +95,7 @@ def _beside_the_common(
                 & (scored[RATE] == each)
             ]
             table.append(
-                {"images": images_in_short(selections[selection]), "method": METHODS[method]}
+                {"images": format_images(selections[selection]), "method": METHODS[method]}
                 | {"rate": f"{name}: {each:g}"}
                 | cells(rows, ("nmi", "mixture_error", "routed_error"))
             )
@@ -93,8 +103,8 @@ def _beside_the_common(
 
 
 def draw(study: Study, runs: pd.DataFrame) -> Figure:
-    """Objective, NMI and loss by learning rate, with 95 % intervals; dots: the rate chosen."""
-    found = with_settings(study, runs, [RATE])
+    """Draw objective, NMI and loss by learning rate, with 95 % intervals; dots: the rate chosen."""
+    found = runs[runs["split"] == "train"]
     own, panels = own_rates(found), ("objective", "nmi", "mixture_error")
     selections = found["selection"].unique()
     names = {run.selection.name: run.selection for run in study.runs}
@@ -116,7 +126,7 @@ def draw(study: Study, runs: pd.DataFrame) -> Figure:
                 yscale="linear" if column == "nmi" else "log",
                 xlabel="learning rate",
                 ylabel=QUANTITIES[column].heading,
-                title=images_in_short(names[selection]),
+                title=format_images(names[selection]),
             )
             ticks(axis, part[RATE])
     axes[0, 0].legend()

@@ -7,10 +7,9 @@ from moaplus.mixture.history import NotFiniteError
 from moaplus.mixture.layers import SIDE
 from moaplus.mixture.networks import MixtureOfAutoencoders
 from moaplus.mixture.objectives.moa import moa
-from moaplus.runs.model import LESS, prepare_device
+from moaplus.runs.model import DIVERGED_REMEDY, DivergedError, prepare_device
 from moaplus.runs.references.kmeans import clusterer as clusterer
-from moaplus.runs.training import budget
-from moaplus.storage.files import UserError
+from moaplus.runs.training import fit_kwargs
 
 
 def embed(images, seed, settings):
@@ -21,9 +20,9 @@ def embed(images, seed, settings):
     mixture = MixtureOfAutoencoders(1, "cae", network.channels, network.latent)
     state = start(mixture, seed, weight_decay=training.weight_decay)
     try:
-        fit(state, _squares(images), moa, **budget(training))
+        fit(state, _squares(images), moa, **fit_kwargs(training))
     except NotFiniteError as error:
-        raise UserError(f"ae_kmeans, seed {seed}: {error}; {LESS}") from error
+        raise DivergedError(f"ae_kmeans, seed {seed}: {error}; {DIVERGED_REMEDY}") from error
 
     @torch.no_grad()
     def codes(images):

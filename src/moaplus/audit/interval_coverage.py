@@ -5,7 +5,7 @@ import pandas as pd
 from moaplus.audit.section import Section, read_probe
 from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
-from moaplus.report.claims import FAILS, HOLDS, OPEN
+from moaplus.report.claims import FAILS, HOLDS, NEITHER, OPEN, Verdict
 from moaplus.report.quantities import QUANTITIES
 from moaplus.report.titles import METHODS
 
@@ -29,6 +29,7 @@ def interval_coverages(plan: Plan) -> list[Section]:
     least = probe.loc[probe.groupby("method", sort=False)[OURS].idxmin()]
     return [
         Section(
+            key="interval_coverage",
             claim=f"Our 95 % intervals hold the mean in at least {WANTED:.0%} of cases (ours)",
             tested="Samples of 5, 10 and 20 are drawn from many seeds of digits 0 and 1 (study "
             "`seeds`), and the intervals that hold the mean of all of them are counted.",
@@ -37,10 +38,14 @@ def interval_coverages(plan: Plan) -> list[Section]:
             "interval of few seeds can find."
             if len(probe)
             else "The study `seeds` has not been run under these settings.",
-            verdict="; ".join(
-                f"{METHODS[row['method']]}: {_verdict(row)}" for _, row in least.iterrows()
+            verdict=Verdict(
+                NEITHER,
+                "; ".join(
+                    f"{METHODS[row['method']]}: {_verdict(row)}" for _, row in least.iterrows()
+                ),
             )
-            or OPEN,
+            if len(probe)
+            else Verdict(OPEN),
             files="[interval_coverage.csv](probes/interval_coverage.csv)",
             body=[markdown(table)] if table else [],
         )

@@ -58,7 +58,7 @@ class Surrogate:
         return float(np.sqrt(kernel.k2.noise_level) * self.outcome.std())
 
     def coded(self, options: pd.DataFrame) -> np.ndarray:
-        """Options as coordinates: 0, 1, … in their order, or 0 and 1 for each of those without."""
+        """Return options as coordinates: 0, 1, … in their order, or a 0 or 1 for each without."""
         columns = []
         for decision, count in self.counts.items():
             values = options[decision].to_numpy()
@@ -70,12 +70,12 @@ class Surrogate:
 
     @cached_property
     def space(self) -> pd.DataFrame:
-        """Combinations of options, drawn at random with equal weight."""
+        """Draw combinations of options at random with equal weight."""
         rng = np.random.default_rng(0)
         return pd.DataFrame({k: rng.integers(n, size=POINTS) for k, n in self.counts.items()})
 
     def effects(self, *decisions: str) -> pd.DataFrame:
-        """Mean of the process over the space with some decisions held, for each of their options.
+        """Return the process's mean over the space for each option of some decisions, held there.
 
         Partial dependence (Friedman 2001, "Greedy function approximation", section 8.2).
         """
@@ -89,7 +89,7 @@ class Surrogate:
         return pd.DataFrame(list(held), columns=list(decisions)).assign(mean=means)
 
     def sensitivities(self) -> dict[str, float]:
-        """First-order Sobol' indices of the process's mean (Saltelli et al. 2010)."""
+        """Return first-order Sobol' indices of the process's mean (Saltelli et al. 2010)."""
 
         def outcome(uniforms: np.ndarray) -> np.ndarray:
             options = (uniforms.T * list(self.counts.values())).astype(int)
@@ -114,7 +114,7 @@ class Surrogate:
 
 @contextmanager
 def _bounds_are_fine() -> Iterator[None]:
-    """A length at its bound says that a coordinate matters not at all, or at every step."""
+    """Silence lengths at their bounds: a coordinate matters not at all, or at every step."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield

@@ -1,0 +1,87 @@
+"""What the page of a study can show: checked before anything is trained.
+
+A page, a file of `report/pages`, writes it down as `NEEDS`: for its study, and for others that it
+shows beside, what their runs must be.
+
+    differ      what runs may differ in, beside their seeds: `dataset`, `classes`, `images`,
+                `experts`, `objective`, any setting; all runs have the same of anything else
+    one_way     if true, `differ` holds for the runs of each objective alone
+    vary        settings of which there must be several values
+    objectives  those that must be there
+    experts     the only number of experts
+    classes     the only number of classes
+    references  reference methods that must be there
+    seeds_from  a seed: some must be smaller, and some not
+    images_of   a study all of whose images must be there
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from moaplus.plan.choices import literal, names
+from moaplus.plan.runs import Run
+from moaplus.storage.files import UserError
+
+if TYPE_CHECKING:
+    from moaplus.plan.studies import Study
+
+
+def check_needs(studies: "dict[str, Study]") -> None:
+    """See that the page of each study that has one can show it.
+
+    Raises:
+        UserError: naming the study and what its page needs.
+    """
+    for page in names("report/pages"):
+        if page in studies:
+            needs = literal("report/pages", page, "NEEDS") or {}
+            for name in studies.keys() & needs:
+                for fault in _faults(studies[name], needs[name], studies):
+                    raise UserError(f"studies.{name}: {fault}, as its page needs")
+
+
+def _faults(study: "Study", needs: dict, studies: "dict[str, Study]") -> Iterable[str]:
+    """Yield what a study must be and is not."""
+    rows = [_values(run) for run in study.runs]
+    found = {key: {row[key] for row in rows} for key in rows[0]}
+    groups = [rows]
+    if needs.get("one_way"):
+        groups = [[r for r in rows if r["objective"] == each] for each in found["objective"]]
+    for group in groups:
+        for key in rows[0]:
+            if key not in ("seed", *needs.get("differ", rows[0])):
+                values = {row[key] for row in group}
+                if len(values) > 1:
+                    yield f"its runs differ in {key}; allowed: the same {key} for all"
+    for key in needs.get("vary", ()):
+        if len(found[key]) < 2:
+            yield f"its runs have one {key}; allowed: at least 2, by vary"
+    for key, there in (("objectives", found["objective"]), ("references", study.references)):
+        missing = [name for name in needs.get(key, ()) if name not in there]
+        if missing:
+            yield f"{key} without {', '.join(missing)}; allowed: with all of {', '.join(needs[key])}"
+    if "experts" in needs and found["experts"] != {needs["experts"]}:
+        yield f"experts other than {needs['experts']}; allowed: {needs['experts']} alone"
+    if "classes" in needs and {len(few) for few in found["classes"]} != {needs["classes"]}:
+        yield f"classes that are not {needs['classes']}; allowed: {needs['classes']} at a time"
+    if "seeds_from" in needs and len({s < needs["seeds_from"] for s in found["seed"]}) < 2:
+        yield f"seeds on one side of {needs['seeds_from']}; allowed: some below it, some not"
+    beside = studies.get(needs.get("images_of", ""))
+    if beside:
+        missing = {r.selection.name for r in beside.runs} - {r.selection.name for r in study.runs}
+        if missing:
+            yield f"selections without {', '.join(sorted(missing))}; allowed: those of {beside.name}"
+
+
+def _values(run: Run) -> dict:
+    """Return all by which runs may differ, by name."""
+    return {
+        "dataset": run.selection.dataset,
+        "classes": run.selection.classes,
+        "images": run.selection.images,
+        "experts": run.experts,
+        "objective": run.objective,
+        "seed": run.seed,
+        **dict(run.network),
+        **dict(run.training),
+    }
