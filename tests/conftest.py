@@ -14,6 +14,8 @@ from moaplus.plan.datasets import raw_files
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import load
 
+VIEWS = ("affine", "elastic", "thickness")
+
 # No example is refused for its time.
 settings.register_profile("short", deadline=None)
 settings.register_profile("all", deadline=None, max_examples=300)
@@ -69,8 +71,8 @@ def two_views_run(smoke_run) -> Run:
     return dataclasses.replace(
         smoke_run,
         objective="moa_plus_views",
-        network=dataclasses.replace(smoke_run.network, gate="deep"),
-        training=dataclasses.replace(smoke_run.training, views=("affine", "elastic", "thickness")),
+        network=smoke_run.network.model_copy(update={"gate": "deep"}),
+        training=smoke_run.training.model_copy(update={"views": VIEWS}),
     )
 
 
