@@ -14,6 +14,8 @@ from moaplus.plan.datasets import raw_files
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import load
 
+VIEWS = ("affine", "elastic", "thickness")
+
 # No example is refused for its time.
 settings.register_profile("short", deadline=None)
 settings.register_profile("all", deadline=None, max_examples=300)
@@ -70,9 +72,7 @@ def two_views_run(smoke_run) -> Run:
         smoke_run,
         objective="moa_plus_views",
         network=smoke_run.network.model_copy(update={"gate": "deep"}),
-        training=smoke_run.training.model_copy(
-            update={"views": ("affine", "elastic", "thickness")}
-        ),
+        training=smoke_run.training.model_copy(update={"views": VIEWS}),
     )
 
 

@@ -1,14 +1,14 @@
-"""The house: floors, names and sizes, and that what is named by a file is complete."""
+"""The house: floors, no circles, docstrings, and that what is named by a file is complete."""
 
 import ast
 import re
 import subprocess
 import sys
-from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
-from workspace import ROOT, call
+from workspace import ROOT, look
 
 from moaplus.plan.choices import names
 from moaplus.plan.references import REFERENCE_METHODS
@@ -65,9 +65,36 @@ def test_report_and_audit_import_no_torch():
     subprocess.run([sys.executable, "-c", check], check=True)
 
 
-def test_no_two_sources_share_a_name_and_none_is_long():
-    assert max(Counter(path.name for path in SOURCES).values()) == 1
-    assert all(len(path.read_text(encoding="utf-8").splitlines()) <= 300 for path in SOURCES)
+def test_no_module_imports_itself_by_way_of_others():
+    ours = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in SOURCES}
+    graph = {
+        module: imports(PACKAGE.parent / f"{module.replace('.', '/')}.py") & ours for module in ours
+    }
+    TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+# A docstring says what a function does: "Return the loads", not "Of each expert the load".
+NO_VERBS = {
+    "A", "All", "An", "And", "As", "At", "By", "Each", "Every", "For", "From", "How", "If", "In",
+    "It", "Its", "No", "Of", "On", "One", "That", "The", "These", "This", "To", "What", "When",
+    "Where", "Whether", "Which", "Who", "Why", "With",
+}  # fmt: skip
+
+
+def docstrings(path: Path) -> dict[str, str]:
+    """The docstrings of a source's functions, by file and line."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+    texts = {f"{path.relative_to(ROOT)}:{f.lineno}": ast.get_docstring(f) for f in functions}
+    return {place: text for place, text in texts.items() if text}
+
+
+@pytest.mark.xfail(reason="until the last docstring is rewritten")
+def test_docstrings_of_functions_begin_with_a_verb():
+    found = {place: text for path in SOURCES for place, text in docstrings(path).items()}
+    first = {place: re.match(r"\W*(\w*)", text)[1] for place, text in found.items()}
+    wrong = {place for place, word in first.items() if word in NO_VERBS or not word.istitle()}
+    assert not wrong, f"{len(wrong)} docstrings: " + ", ".join(sorted(wrong))
 
 
 def test_everything_that_is_chosen_by_name_is_complete():
@@ -89,5 +116,5 @@ def test_everything_that_is_chosen_by_name_is_complete():
 
 
 def test_the_default_run_is_a_dag_of_few_rules(finished):
-    rules = re.findall(r'label = "(\w+)"', call(finished, "snakemake", "--rulegraph"))
-    assert len({"train" if rule.startswith("train_") else rule for rule in rules}) <= 13
+    rules = re.findall(r'label = "(\w+)"', look(finished, "--rulegraph"))
+    assert len(set(rules)) <= 14

@@ -2,62 +2,57 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
-from moaplus.provenance.recorded import load_record
-from moaplus.report.recording import record_all, record_rows
-from moaplus.runs.batch import train_all
-from workspace import ROOT, call, change_params, planned_jobs
+from workspace import ROOT, call, change_params, make_workspace, planned_jobs
 
-from moaplus.plan.runs import MODELS
-from moaplus.plan.studies import BATCH, load
+from moaplus import cli
+from moaplus.plan.results import STUDIES
+from moaplus.plan.studies import load
+from moaplus.provenance.records import load_record
 from moaplus.runs import training
 
 PLACE = "results/studies/smoke_scores"
-FILES = [f"{PLACE}/table.md", f"{PLACE}/environment.json"]
+M2 = "results/records/mnist-0+1-n400/cae-epochs=1/M2"
+SMOKE = ("snakemake", "--cores", "2", "--quiet", "all", "--", "smoke_scores")
 
 
-@pytest.fixture(scope="session")
-def recorded(tmp_path_factory, finished):
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory, finished) -> Path:
     """A workspace in which a study with models and one with scores alone have run."""
     folder = tmp_path_factory.mktemp("recorded") / "workspace"
     shutil.copytree(finished, folder, symlinks=True)
-    call(folder, "snakemake", "--cores", "2", "--quiet", "all", "--", *FILES)
+    call(folder, *SMOKE)
     return folder
 
 
 @pytest.fixture
-def copy(recorded, tmp_path, monkeypatch):
+def copy(recorded, tmp_path, monkeypatch) -> Path:
     folder = shutil.copytree(recorded, tmp_path / "workspace", symlinks=True)
     monkeypatch.chdir(folder)
     return folder
 
 
-def test_every_run_without_a_model_is_in_one_record_and_every_record_in_one_batch():
+def test_a_fresh_clone_with_its_records_trains_nothing(tmp_path, mnist):
+    folder = make_workspace(tmp_path / "workspace", mnist)
+    shutil.copy(ROOT / "params.yaml", folder)
+    shutil.copytree(ROOT / "results/records", folder / "results/records", dirs_exist_ok=True)
     plan = load(ROOT / "params.yaml")
-    runs = [run for run in plan.all_runs.values() if run.home != MODELS]
-    assert len(runs) > 2 * 96
-    records = [record for batch in plan.record_batches.values() for record in batch]
-    assert sorted(r.path for r in records) == sorted(r.path for r in plan.records.values())
-    assert sorted(run.folder for r in records for run in r.runs) == sorted(r.folder for r in runs)
-    assert all(sum(len(r.runs) for r in b) <= BATCH for b in plan.record_batches.values())
-
-
-def test_records_of_a_batch_are_wanted_by_the_same_studies():
-    plan = load(ROOT / "params.yaml")
-    studies = [{run.folder for run in study.runs} for study in plan.studies.values()]
-    for batch in plan.record_batches.values():
-        first, *others = (
-            [folders >= {run.folder for run in record.runs} for folders in studies]
-            for record in batch
-        )
-        assert all(other == first for other in others)
+    kept = [
+        name
+        for name, study in plan.studies.items()
+        if (ROOT / STUDIES / name).exists() and not any(run.keep for run in study.runs)
+    ]
+    assert len(kept) > 3
+    jobs = planned_jobs(folder, *(f"{STUDIES}/{name}/runs.csv" for name in kept))
+    assert jobs["runs_table"] == len(kept)
+    assert jobs["train"] == jobs["score"] == 0
 
 
 def test_a_record_has_the_scores_of_the_same_run_with_a_model(recorded):
-    call(recorded, "moaplus", "score", "results")
     with_models = (recorded / "results/runs.csv").read_text(encoding="utf-8").splitlines()
     without = (recorded / PLACE / "runs.csv").read_text(encoding="utf-8").splitlines()
     assert with_models[0] == without[0]
@@ -70,26 +65,28 @@ def test_nothing_but_the_record_is_left_and_it_goes_on_from_what_was_committed(c
     assert not list(copy.glob("scratch/**/*.safetensors"))
     for folder in (".snakemake", "models", "data/selected", PLACE):
         shutil.rmtree(copy / folder)
-    (copy / "results/records/mnist-0+1-n400/cae-epochs=1/M2/seed1.json").unlink()
-    planned = planned_jobs(copy, *FILES)
-    assert planned["record"] == 1
-    assert planned["train"] == 0
-    kept = copy / "results/records/mnist-0+1-n400/cae-epochs=1/M2/seed0.json"
-    before = kept.read_bytes()
-    call(copy, "snakemake", "--cores", "2", "--quiet", "all", "--", *FILES)
-    assert kept.read_bytes() == before
-    assert planned_jobs(copy, *FILES) == {}
+    (copy / f"{M2}/moa_plus/seed1.json").unlink()
+    planned = planned_jobs(copy, "smoke_scores")
+    assert (planned["train"], planned["score"]) == (1, 1)
+    records = list((copy / M2).glob("*/*.json"))
+    before = {path: path.read_bytes() for path in records}
+    assert len(before) == 3
+    call(copy, *SMOKE)
+    assert {path: path.read_bytes() for path in records} == before
+    assert (copy / f"{M2}/moa_plus/seed1.json").exists()
+    assert planned_jobs(copy, "smoke_scores") == {}
     (copy / "data/selected/mnist-0+1-n400/images.npz").touch()
-    assert planned_jobs(copy, *FILES) == {}
+    assert planned_jobs(copy, "smoke_scores")["train"] == 0
 
 
-def test_a_study_of_fewer_objectives_has_its_own_rows_of_a_shared_record(copy):
+def test_a_study_of_fewer_objectives_has_its_own_rows_of_the_same_records(copy):
     def share(params: dict) -> None:
         params["studies"]["one"] = params["studies"]["smoke_scores"] | {"objectives": ["moa_plus"]}
 
     change_params(copy, share)
     place = "results/studies/one"
-    assert planned_jobs(copy, f"{place}/runs.csv")["record"] == 0
+    planned = planned_jobs(copy, f"{place}/runs.csv")
+    assert planned["train"] == planned["score"] == 0
     call(copy, "snakemake", "--cores", "2", "--quiet", "all", "--", f"{place}/runs.csv")
     whole, ours = (pd.read_csv(copy / p / "runs.csv") for p in (PLACE, place))
     trained = whole[whole["method"] == "moa_plus"].reset_index(drop=True)
@@ -99,31 +96,28 @@ def test_a_study_of_fewer_objectives_has_its_own_rows_of_a_shared_record(copy):
     assert "moa" not in set(ours["method"])
 
 
-def test_a_record_of_other_settings_is_made_anew_and_a_damaged_one_put_aside(copy):
+def test_a_record_of_other_settings_is_made_anew_and_a_damaged_one_too(copy):
     change_params(copy, lambda params: params["train"].update(ridge=0.001))
-    assert planned_jobs(copy, *FILES)["record"] == 1
+    assert planned_jobs(copy, "smoke_scores")["score"] == 4
     change_params(copy, lambda params: params["train"].update(ridge=0.0001))
-    assert planned_jobs(copy, *FILES) == {}
-    record = copy / "results/records/mnist-0+1-n400/cae-epochs=1/M2/seed0.json"
+    assert planned_jobs(copy, "smoke_scores") == {}
+    record = copy / f"{M2}/moa/seed0.json"
     content = json.loads(record.read_text(encoding="utf-8"))
     content["runs"][0]["rows"][0]["nmi"] = 1.0
     record.write_text(json.dumps(content), encoding="utf-8")
-    assert "seed0.json: damaged" in call(copy, "snakemake", "-n", *FILES)
     name = record.relative_to(copy).as_posix()
-    assert planned_jobs(copy, name)["record"] == 1
+    assert f"{name}: damaged" in call(copy, "snakemake", "-n", "smoke_scores")
+    assert planned_jobs(copy, name) == {"train": 1, "score": 1}
 
 
 def test_a_training_that_diverges_leaves_a_record_that_says_so(smoke_run, monkeypatch):
-    record = next(r for r in load().records.values() if r.runs[0].selection == smoke_run.selection)
     right = training.objective_of
-
-    def objective_of(run):
-        objective = right(run)
-        return (lambda o: objective(o) * torch.nan) if run.objective == "moa_plus" else objective
-
-    monkeypatch.setattr(training, "objective_of", objective_of)
-    record_all([record], lambda runs: train_all(runs, "cpu", 1, 1))
-    assert {row["method"] for row in record_rows(record)} == {"moa"}
-    (failed,) = [entry for entry in load_record(record) if "failed" in entry]
-    assert failed["settings"]["objective"] == "moa_plus"
-    assert "not finite in epoch 1, step 1" in failed["failed"]
+    monkeypatch.setattr(training, "objective_of", lambda run: lambda o: right(run)(o) * torch.nan)
+    (run, *_) = (run for run in load().all_runs.values() if not run.keep)
+    assert cli.main(["train", str(run.folder)]) == 0
+    assert cli.main(["score", str(run.record)]) == 0
+    entry = load_record(run)
+    assert entry["settings"]["objective"] == run.objective
+    assert "not finite in epoch 1, step 1" in entry["failed"]
+    assert "rows" not in entry
+    assert not run.folder.exists()

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from workspace import change_params
+from workspace import RUNS, call, change_params, look, planned_jobs
 
 from moaplus.plan.studies import load
 from moaplus.provenance.verify import FileFacts, find_faults, find_record
@@ -108,3 +108,46 @@ def test_a_folder_that_cannot_be_written_is_named(trained, monkeypatch):
     with pytest.raises(UserError, match="models: read-only; make it writable"):
         find_faults(load(), FileFacts())
     shutil.rmtree("models")
+
+
+MODEL = f"{RUNS}/M2/moa/seed0/model.safetensors"
+TABLE = "results/table.md"
+
+
+@pytest.fixture
+def damaged(done, monkeypatch) -> Path:
+    """The finished workspace with half a table and half a model; the test runs inside it."""
+    monkeypatch.chdir(done)
+    for path in (Path(MODEL), Path(TABLE)):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return done
+
+
+@pytest.mark.parametrize("options", [("-n",), ("--summary",), ("--lint",), ("--report", "r.html")])
+def test_snakemake_changes_nothing_where_it_only_looks(damaged, options):
+    before = state()
+    said = look(damaged, *options)
+    Path("r.html").unlink(missing_ok=True)
+    assert state() == before
+    if options == ("-n",):
+        assert all(f"{name}: damaged" in said for name in (MODEL, TABLE))
+
+
+def test_a_dry_run_plans_what_a_real_run_makes_again(damaged, finished):
+    assert planned_jobs(damaged, MODEL) == {"train": 1}
+    said = call(damaged, "snakemake", "--cores", "2", MODEL)
+    assert f"{MODEL}: damaged" in said
+    assert Path(MODEL).read_bytes() == (finished / MODEL).read_bytes()
+    assert planned_jobs(damaged, MODEL) == {}
+
+
+def test_models_of_other_settings_wait_until_they_are_wanted_again(done, monkeypatch):
+    monkeypatch.chdir(done / "models")
+
+    def set_ridge(ridge: float) -> int:
+        change_params(done, lambda params: params["train"].update(ridge=ridge))
+        return planned_jobs(done)["train"]
+
+    before = state()
+    assert [set_ridge(ridge) for ridge in (0.0001, 0.001, 0.0001)] == [0, 8, 0]
+    assert state() == before
