@@ -9,7 +9,7 @@ from moaplus.report.cells import Cell, cells, markdown, paired_difference
 from moaplus.report.claims import FAILS, HOLDS, NEITHER, OPEN, Verdict, direction
 from moaplus.report.lines import CONFIGURATION
 from moaplus.report.quantities import QUANTITIES
-from moaplus.report.runs_table import read_history
+from moaplus.report.runs_table import read_history, trained_runs
 from moaplus.report.titles import METHODS, format_images, label_run
 from moaplus.storage.frames import load_frame
 
@@ -52,7 +52,7 @@ def bound_along_training(plan: Plan) -> list[Section]:
 def moa_plus_groups(plan: Plan) -> dict[tuple, list]:
     """Group default runs of the MoA+ objectives by all but their seed."""
     groups: dict[tuple, list] = {}
-    for run in plan.default_runs.values():
+    for run in trained_runs(plan):
         if run.objective in MOA_PLUS:
             key = (label_run(run, plan), run.experts, run.objective)
             groups.setdefault(key, []).append(run)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from moaplus.plan.records import records_of
 from moaplus.plan.references import REFERENCE_METHODS
+from moaplus.plan.results import RESULTS
 from moaplus.plan.runs import PARAMS, Run
 from moaplus.plan.studies import Plan, Study, load
 from moaplus.provenance.recorded import is_recorded
@@ -43,6 +44,16 @@ def failed_runs(path: Path) -> dict[str, str]:
         return {}
     failed = frame[frame["failed"].notna()]
     return dict(zip(failed["folder"], failed["failed"], strict=True))
+
+
+def trained_runs(plan: Plan) -> list[Run]:
+    """Return the default runs, in the plan's order, without those whose training failed.
+
+    Raises:
+        UserError: if runs.csv is missing or damaged.
+    """
+    failed = failed_runs(RESULTS / "runs.csv")
+    return [run for folder, run in plan.default_runs.items() if folder not in failed]
 
 
 def recorded_runs(runs: Iterable[Run]) -> pd.DataFrame | None:
