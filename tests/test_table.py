@@ -1,6 +1,7 @@
 """Every cell and verdict of table.md, computed again from runs.csv by code of another kind."""
 
 import functools
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 
@@ -11,8 +12,12 @@ from pandas.testing import assert_frame_equal
 from scipy.stats import mannwhitneyu
 from workspace import ROOT, read_yaml
 
+from moaplus.plan.results import CLAIMS_TABLE, METRICS, RESULTS, report_of
 from moaplus.plan.studies import load
-from moaplus.report.glance import at_a_glance
+from moaplus.report import glance
+from moaplus.report.ledger import write_claims
+from moaplus.report.metrics import write_metrics
+from moaplus.report.table import write_table
 from moaplus.report.titles import METHODS
 
 TABLE = (ROOT / "results/table.md").read_text(encoding="utf-8")
@@ -288,10 +293,10 @@ def test_what_stands_under_a_table_selects_the_rows_of_its_lines():
 
 def test_the_verdicts_on_one_screen_are_those_of_the_table(monkeypatch):
     monkeypatch.chdir(ROOT)
-    glance = at_a_glance(load())
-    assert [len(line) for line in glance] == [2 + 5] * 9
-    assert all(glance_is_right(line) for line in glance)
-    assert not glance_is_right(glance[0] | {"digits 0 and 1, 6 epochs, 10 seeds": "**holds**: 0"})
+    found = glance.at_a_glance(load())
+    assert [len(line) for line in found] == [2 + 5] * 9
+    assert all(glance_is_right(line) for line in found)
+    assert not glance_is_right(found[0] | {"digits 0 and 1, 6 epochs, 10 seeds": "**holds**: 0"})
 
 
 def swapped(runs: pd.DataFrame, column: str, one: str, other: str) -> pd.DataFrame:
@@ -330,3 +335,55 @@ def test_a_table_of_other_rows_is_noticed(damaged):
 def test_a_verdict_that_does_not_follow_is_noticed():
     assert TABLE.count("**does not hold (the opposite does)**")
     assert wrong(TABLE.replace("**does not hold (the opposite does)**", "**holds**"), RUNS)
+
+
+def failed(runs: pd.DataFrame, folders: Iterable[str], reason: str) -> pd.DataFrame:
+    """The rows that there would be, had the training of some runs failed."""
+    folders = list(folders)
+    kept = ["selection", "experts", "method", "seed", "split", "folder"]
+    rows = runs[runs["folder"].isin(folders) & (runs["split"] == "train")][kept]
+    others = runs[~runs["folder"].isin(folders)]
+    return pd.concat([others, rows.assign(failed=reason)], ignore_index=True)
+
+
+@pytest.fixture
+def with_failed_runs(tmp_path, monkeypatch) -> list[str]:
+    """Our results, had one run of MoA+ failed on two digits, and all of MoA on ten."""
+    images = RUNS["folder"].str.startswith("models/mnist-all-n12665/cae/M2/")
+    lost = RUNS.loc[images & (RUNS["method"] == "moa"), "folder"]
+    folders = sorted({*lost, "models/mnist-0+1/cae/M2/moa_plus/seed3"})
+    (tmp_path / "results").mkdir()
+    failed(RUNS, folders, "diverged in epoch 2").to_csv(tmp_path / "results/runs.csv", index=False)
+    for name in ("params.yaml", "results/records", "results/audit.csv"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    return folders
+
+
+def test_failed_runs_are_named_and_in_no_mean(with_failed_runs):
+    plan = load()
+    write_table(report_of(plan, RESULTS), plan)
+    table = (RESULTS / "table.md").read_text(encoding="utf-8")
+    assert f"Failed, and in no mean below: {len(with_failed_runs)}." in table
+    named = re.findall("^- `(models/.*)`: diverged in epoch 2$", table, re.M)
+    assert sorted(named) == with_failed_runs
+    found = [line for line in lines(table) if line["study"] == "paper"]
+    two = next(x for x in found if x.get("claim") == "NMI of MoA+")
+    assert two["6 epochs"].endswith("(9)")
+    ten = {x["claim"]: x for x in found if "claim" in x and x["images"].startswith("all ten")}
+    for claim in ("NMI of Standard MoA", "NMI: MoA+ higher than MoA"):
+        assert ten[claim]["6 epochs"] == ""
+        assert ten[claim]["verdict"] == "**can't be decided (fewer than 5 seeds)**"
+    assert ten["NMI of MoA+"]["6 epochs"].endswith("(10)")
+
+
+def test_claims_and_metrics_go_on_without_failed_runs(with_failed_runs):
+    plan = load()
+    write_claims(plan)
+    write_metrics(plan)
+    assert "can't be decided (fewer than 5 seeds)" in CLAIMS_TABLE.read_text(encoding="utf-8")
+    said = glance.verdicts(plan)
+    assert re.search("Standard MoA: 0.08 +does not hold, 0.000 +can't be decided, no runs", said)
+    means = json.loads((METRICS / "mnist-all-n12665.json").read_text(encoding="utf-8"))
+    assert means["moa"] == {"nmi": None, "loss": None}
+    assert means["moa_plus"]["nmi"] > 0

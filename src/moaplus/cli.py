@@ -22,7 +22,7 @@ from moaplus.plan.results import (
     report_of,
 )
 from moaplus.plan.runs import PARAMS
-from moaplus.plan.studies import Plan, load
+from moaplus.plan.studies import load
 from moaplus.storage.files import UserError, one_of
 
 
@@ -100,15 +100,6 @@ def _parser() -> argparse.ArgumentParser:
         own.add_argument("--output", type=Path, required=True, help="CSV file to write")
         own.add_argument("--sheet", type=Path, help="PNG file to write: a row for each cluster")
     return parser
-
-
-def _trained(params: Path) -> Plan:
-    """Load the plan without default runs whose training diverged, as they left no arrays."""
-    from moaplus.runs.folder import read_header
-
-    plan = load(params)
-    runs = plan.default_runs.items()
-    return plan.without({folder for folder, run in runs if read_header(run).failed})
 
 
 def _runs(params: Path) -> None:
@@ -205,7 +196,7 @@ def _figure(name: str, params: Path) -> None:
     if name in pictured:
         write_study_figure(pictured[name])
     else:
-        write_figure("report", name, _trained(params))
+        write_figure("report", name, plan)
 
 
 def _multiverse(params: Path) -> None:
@@ -244,7 +235,7 @@ def _audit(params: Path) -> None:
     from moaplus.audit.page import write_audit
     from moaplus.report.html import write_page
 
-    write_audit(_trained(params))
+    write_audit(load(params))
     write_page(AUDIT)
 
 

@@ -9,9 +9,11 @@ from moaplus.report.cells import Cell, cells, markdown, paired_difference
 from moaplus.report.claims import FAILS, HOLDS, NEITHER, OPEN, Verdict, direction
 from moaplus.report.lines import CONFIGURATION
 from moaplus.report.quantities import QUANTITIES
+from moaplus.report.runs_table import trained_runs
 from moaplus.report.titles import METHODS, format_images, label_run
 from moaplus.runs.folder import load_history
 from moaplus.storage.frames import load_frame
+from moaplus.theory.intervals import Estimate
 
 
 def bound_along_training(plan: Plan) -> list[Section]:
@@ -52,7 +54,7 @@ def bound_along_training(plan: Plan) -> list[Section]:
 def moa_plus_groups(plan: Plan) -> dict[tuple, list]:
     """Group default runs of the MoA+ objectives by all but their seed."""
     groups: dict[tuple, list] = {}
-    for run in plan.default_runs.values():
+    for run in trained_runs(plan):
         if run.objective in MOA_PLUS:
             key = (label_run(run, plan), run.experts, run.objective)
             groups.setdefault(key, []).append(run)
@@ -127,27 +129,11 @@ def _gradient_times() -> str:
 
 
 def _minimising_s(plan: Plan) -> list[Section]:
-    runs = train_rows(plan)
-    table, differences = [], {}
-    for (selection, M), part in runs.groupby(["images", "experts"], sort=False):
-        methods = dict(list(part.groupby("method")))
-        if "moa_plus_exact" not in methods:
-            continue
-        for method in MOA_PLUS:
-            if method in methods:
-                quantities = ("nmi", "mixture_error", "routed_error", "load_entropy", "objective")
-                table.append(
-                    {"images": selection, "M": M, "objective": METHODS[method]}
-                    | cells(methods[method], quantities)
-                    | {CONFIGURATION: f"`{methods[method][CONFIGURATION].iloc[0]}`"}
-                )
-        differences[selection, M] = paired_difference(
-            methods["moa_plus_exact"], methods["moa_plus"], "mixture_error"
-        )
+    table, differences = _loss_itself(train_rows(plan))
     found = "; ".join(
-        f"{selection}, M = {M}: {Cell(difference, QUANTITIES['mixture_error'])} "
+        f"{images}, M = {M}: {Cell(difference, QUANTITIES['mixture_error'])} "
         f"({direction(difference)})"
-        for (selection, M), difference in differences.items()
+        for (images, M), difference in differences.items()
     )
     degenerate = any(direction(difference) == "higher" for difference in differences.values())
     return [
@@ -173,23 +159,34 @@ def _minimising_s(plan: Plan) -> list[Section]:
     ]
 
 
+def _loss_itself(runs: pd.DataFrame) -> tuple[list[dict], dict[tuple, Estimate]]:
+    """Compare |s| with its bounds by images and M.
+
+    Returns:
+        A row for each objective; the mixed loss of |s| minus that of the paper's bound.
+    """
+    quantities = ("nmi", "mixture_error", "routed_error", "load_entropy", "objective")
+    table, differences = [], {}
+    for (images, M), part in runs.groupby(["images", "experts"], sort=False):
+        methods = dict(list(part.groupby("method")))
+        if not {"moa_plus_exact", "moa_plus"} <= set(methods):
+            continue
+        table += [
+            {"images": images, "M": M, "objective": METHODS[method]}
+            | cells(methods[method], quantities)
+            | {CONFIGURATION: f"`{methods[method][CONFIGURATION].iloc[0]}`"}
+            for method in MOA_PLUS
+            if method in methods
+        ]
+        differences[images, M] = paired_difference(
+            methods["moa_plus_exact"], methods["moa_plus"], "mixture_error"
+        )
+    return table, differences
+
+
 def gram_of_batches(plan: Plan) -> list[Section]:
     """Audit Γ of a mini-batch, and what the batch size does to the outcome."""
     probe = read_probe("mini_batches")
-    table = [
-        {
-            "images": format_images(plan.selections[row["selection"]]),
-            "M": row["experts"],
-            "batch": f"{row['batch_size']:,}",
-            "‖Γ_batch − Γ‖/‖Γ‖": f"{row['deviation']:.3f}",
-            "cond Γ_batch": f"{row['condition']:.3g}",
-            "cond Γ": f"{row['condition_all']:.3g}",
-            "bound of batch / of all, median": f"{row['bound_ratio']:.4g}",
-            "batches": f"{row['batches']:,}",
-        }
-        for _, row in probe.iterrows()
-    ]
-    outcomes = _outcomes_by_batch_size(plan)
     few = probe.groupby("batch_size")["deviation"].mean()
     return [
         Section(
@@ -213,14 +210,27 @@ def gram_of_batches(plan: Plan) -> list[Section]:
             else Verdict(OPEN),
             files="[mini_batches.csv](probes/mini_batches.csv), [runs.csv](runs.csv)",
             body=[
-                markdown(table),
-                markdown(outcomes),
+                markdown([_batch_row(row, plan) for _, row in probe.iterrows()]),
+                markdown(_outcomes_by_batch_size(plan)),
                 figure("batch_gram", "Γ and outcome by batch size"),
             ]
             if len(probe)
             else [],
         )
     ]
+
+
+def _batch_row(row: pd.Series, plan: Plan) -> dict:
+    return {
+        "images": format_images(plan.selections[row["selection"]]),
+        "M": row["experts"],
+        "batch": f"{row['batch_size']:,}",
+        "‖Γ_batch − Γ‖/‖Γ‖": f"{row['deviation']:.3f}",
+        "cond Γ_batch": f"{row['condition']:.3g}",
+        "cond Γ": f"{row['condition_all']:.3g}",
+        "bound of batch / of all, median": f"{row['bound_ratio']:.4g}",
+        "batches": f"{row['batches']:,}",
+    }
 
 
 def _outcomes_by_batch_size(plan: Plan) -> list[dict]:

@@ -1,7 +1,7 @@
 """From params.yaml to studies: which runs there are, and which of them are made by default."""
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -94,24 +94,6 @@ class Plan:
         """The reference clusterings of every study, by path."""
         found = references_of(self.studies.values())
         return {str(reference.path): reference for reference in found}
-
-    def how(self, run: Run) -> list[str]:
-        """Return how a default run was trained, as far as they differ: architecture, changes."""
-        several = len(self._default_architectures) > 1
-        return [*([run.network.architecture] if several else []), *run.changes]
-
-    @cached_property
-    def _default_architectures(self) -> set[str]:
-        return {run.network.architecture for run in self.default_runs.values()}
-
-    def without(self, folders: Collection[str]) -> "Plan":
-        """Return the plan without some runs, named by their folders."""
-
-        def left(study: Study) -> Study:
-            runs = tuple(run for run in study.runs if str(run.folder) not in folders)
-            return replace(study, runs=runs)
-
-        return replace(self, studies={name: left(study) for name, study in self.studies.items()})
 
     @property
     def probed_runs(self) -> list[Run]:

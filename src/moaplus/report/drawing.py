@@ -21,7 +21,7 @@ from moaplus.plan.results import STUDIES, figure_files, study_figure
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import Plan, Study
 from moaplus.report.cells import mean_of
-from moaplus.report.runs_table import read_runs
+from moaplus.report.runs_table import read_runs, trained_runs
 from moaplus.report.titles import METHODS, label_run
 from moaplus.runs.folder import load_samples
 from moaplus.storage.files import whole_file
@@ -69,7 +69,7 @@ def save_figure(figure: Figure, paths: Iterable[Path]) -> None:
 def configurations(plan: Plan) -> dict[str, list[Run]]:
     """Group runs of the paper's models by all but seed and objective, in the plan's order."""
     groups: dict[str, list[Run]] = {}
-    for run in plan.default_runs.values():
+    for run in trained_runs(plan):
         if run.objective in PAPER_MODELS:
             name = label_run(run, plan, f"M = {run.experts}")
             groups.setdefault(name, []).append(run)

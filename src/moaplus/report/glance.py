@@ -93,7 +93,8 @@ def _in_short(results: list[ClaimResult]) -> dict[str, str]:
 
 
 def _mean(result: ClaimResult) -> str:
-    return Cell(result.measured, QUANTITIES[result.column]).mean
+    """Print our mean, or that there is none."""
+    return Cell(result.measured, QUANTITIES[result.column]).mean or "no runs"
 
 
 def _budget(study: Study) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from moaplus.data.images import load_labels
 from moaplus.plan.references import Reference
-from moaplus.plan.results import Report
+from moaplus.plan.results import RESULTS, Report
 from moaplus.plan.runs import SPLITS, Run
 from moaplus.plan.studies import Plan, Study
 from moaplus.provenance.records import load_record
@@ -59,6 +59,16 @@ def failed_runs(path: Path) -> dict[str, str]:
     table = _read(path)
     failed = table[table[FAILED].notna()]
     return dict(zip(failed["folder"], failed[FAILED], strict=True))
+
+
+def trained_runs(plan: Plan) -> list[Run]:
+    """Return the default runs, in the plan's order, without those whose training diverged.
+
+    Raises:
+        UserError: if runs.csv is missing or damaged.
+    """
+    failed = failed_runs(RESULTS / "runs.csv")
+    return [run for folder, run in plan.default_runs.items() if folder not in failed]
 
 
 def recorded_runs(runs: Iterable[Run]) -> pd.DataFrame | None:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from moaplus.audit.section import MOA_PLUS
 from moaplus.plan.studies import Plan
+from moaplus.report.runs_table import trained_runs
 from moaplus.report.titles import METHODS
 from moaplus.runs.folder import load_history
 
@@ -14,7 +15,7 @@ from moaplus.runs.folder import load_history
 def draw(plan: Plan) -> Figure:
     """Draw |s| over the paper's bound, and share of steps with s < 0, by epoch."""
     frames = []
-    for run in plan.default_runs.values():
+    for run in trained_runs(plan):
         if run.objective in MOA_PLUS and run.experts in (2, 10):
             history = load_history(run)
             frames.append(

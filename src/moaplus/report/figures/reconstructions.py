@@ -7,13 +7,14 @@ from matplotlib.figure import Figure
 from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.studies import Plan
 from moaplus.report.drawing import draw_reconstructions, first_seeds
+from moaplus.report.runs_table import trained_runs
 from moaplus.report.titles import format_images
 
 
 def draw(plan: Plan) -> Figure:
     """Draw originals, and what MoA and MoA+ with M = 2 make of them: mixed, and by each expert."""
     pairs = [
-        r for r in plan.default_runs.values() if r.experts == 2 and r.objective in PAPER_MODELS
+        run for run in trained_runs(plan) if run.experts == 2 and run.objective in PAPER_MODELS
     ]
     selections = dict.fromkeys(run.selection for run in pairs)
     figure = plt.figure(figsize=(9, 6.2 * len(selections)), layout="constrained")

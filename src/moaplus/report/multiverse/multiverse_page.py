@@ -1,7 +1,9 @@
 """results/multiverse.md and its figures, from the records of the multiverse's protocols."""
 
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from moaplus.plan.multiverse import Protocol
 from moaplus.plan.params import MultiverseBlock
 from moaplus.plan.results import MULTIVERSE_CURVES, MULTIVERSE_PAGE, Report
 from moaplus.plan.studies import Plan
@@ -19,6 +21,7 @@ from moaplus.report.multiverse.decisions import (
 from moaplus.report.multiverse.nearest import fresh_seeds, nearest_table
 from moaplus.report.multiverse.readings import USUAL, outcomes
 from moaplus.report.multiverse.shares import all_at_once, claims_by_reading, shares_table
+from moaplus.report.multiverse.surrogate import Surrogate
 from moaplus.report.runs_table import read_runs, recorded_studies
 from moaplus.storage.files import save_text
 
@@ -43,34 +46,12 @@ def write_multiverse(plan: Plan, report: Report) -> None:
     for name, paths in MULTIVERSE_CURVES.items():
         figure = curves.draw(name, protocols, params, measured(found)[name], fitted[name])
         save_figure(figure, paths)
-    claims = claims_by_reading(protocols, runs)
-    answer, against = all_at_once(protocols, claims)
     parts = [
         "# For which protocols does the paper hold?",
         INTRODUCTION.format(n=len(protocols)),
-        "## In how many protocols each claim holds",
-        "Count, share and Wilson's 95 % interval; a figure holds where ours rounds to it.",
-        markdown(shares_table(protocols, claims)),
-        *_diverged(protocols, found),
-        "## All four figures at once?",
-        answer,
-        *([markdown(against)] if against else []),
-        "## The protocols nearest to the paper's table",
-        markdown(nearest_table(protocols, runs)),
-        "A search finds lucky runs too, so the three nearest are trained again, with seeds that no "
-        "other run has. What follows is of those alone, by the rule of the verdicts in "
-        "[table.md](table.md).",
-        *fresh_seeds(plan, protocols, runs),
-        "## Which decision matters",
-        "First-order Sobol' indices of a Gaussian process: the share of an outcome's variance over "
-        "the space that a decision explains alone. An R² below 0.3 means that the column is not to "
-        "be trusted.",
-        markdown(sensitivities_table(fitted)),
-        "What each option makes of the outcomes, all else averaged:",
-        markdown(effects_table(fitted, params)),
-        "Log of the ratio of losses (below 0: MoA+ has the lower loss), by epochs and size of the "
-        "code, all else averaged:",
-        markdown(_dependence(fitted["ratio"], params)),
+        *_counted(protocols, runs, found),
+        *_nearest(plan, runs),
+        *_decisions(fitted, params),
         "## Why: the losses along long training",
         _why(plan),
         "## Specification curves",
@@ -83,7 +64,50 @@ def write_multiverse(plan: Plan, report: Report) -> None:
     save_text(MULTIVERSE_PAGE, "\n\n".join(parts) + "\n")
 
 
-def _diverged(protocols, found) -> list[str]:
+def _counted(protocols: tuple[Protocol, ...], runs: pd.DataFrame, found: pd.DataFrame) -> list[str]:
+    """Write in how many protocols each claim holds, and whether all figures do at once."""
+    claims = claims_by_reading(protocols, runs)
+    answer, against = all_at_once(protocols, claims)
+    return [
+        "## In how many protocols each claim holds",
+        "Count, share and Wilson's 95 % interval; a figure holds where ours rounds to it.",
+        markdown(shares_table(protocols, claims)),
+        *_diverged(protocols, found),
+        "## All four figures at once?",
+        answer,
+        *([markdown(against)] if against else []),
+    ]
+
+
+def _nearest(plan: Plan, runs: pd.DataFrame) -> list[str]:
+    """Write the protocols nearest to the paper's table, and what fresh seeds make of three."""
+    return [
+        "## The protocols nearest to the paper's table",
+        markdown(nearest_table(plan.protocols, runs)),
+        "A search finds lucky runs too, so the three nearest are trained again, with seeds that no "
+        "other run has. What follows is of those alone, by the rule of the verdicts in "
+        "[table.md](table.md).",
+        *fresh_seeds(plan, plan.protocols, runs),
+    ]
+
+
+def _decisions(fitted: dict[str, Surrogate], params: dict) -> list[str]:
+    """Write which decision matters."""
+    return [
+        "## Which decision matters",
+        "First-order Sobol' indices of a Gaussian process: the share of an outcome's variance over "
+        "the space that a decision explains alone. An R² below 0.3 means that the column is not to "
+        "be trusted.",
+        markdown(sensitivities_table(fitted)),
+        "What each option makes of the outcomes, all else averaged:",
+        markdown(effects_table(fitted, params)),
+        "Log of the ratio of losses (below 0: MoA+ has the lower loss), by epochs and size of the "
+        "code, all else averaged:",
+        markdown(_dependence(fitted["ratio"], params)),
+    ]
+
+
+def _diverged(protocols: tuple[Protocol, ...], found: pd.DataFrame) -> list[str]:
     """Name the protocols in which a training diverged."""
     lost = found.index[found.isna().any(axis=1)]
     if lost.empty:
@@ -101,7 +125,7 @@ def _why(plan: Plan) -> str:
     )
 
 
-def _dependence(surrogate, params: MultiverseBlock) -> list[dict]:
+def _dependence(surrogate: Surrogate, params: MultiverseBlock) -> list[dict]:
     """Return partial dependence on two decisions: a row for each option of the first."""
     effects = surrogate.effects("epochs", "latent").set_index(["epochs", "latent"])["mean"]
     return [

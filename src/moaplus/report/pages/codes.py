@@ -58,10 +58,16 @@ def curves(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def differences(found: pd.DataFrame) -> dict[int, pd.DataFrame]:
-    """Return mixed loss of MoA+ minus MoA by size of the code: a row an epoch, a column a seed."""
+    """Return mixed loss of MoA+ minus MoA by size of the code: a row an epoch, a column a seed.
+
+    A seed of which either training failed has none.
+    """
     losses = found.pivot(index=["latent", "epoch"], columns=["method", "seed"], values=LOSS)
     change = losses["moa_plus"] - losses["moa"]
-    return {latent: part.droplevel("latent") for latent, part in change.groupby("latent")}
+    return {
+        latent: part.droplevel("latent").dropna(axis="columns")
+        for latent, part in change.groupby("latent")
+    }
 
 
 def crossing(latent: int, change: pd.DataFrame) -> dict:

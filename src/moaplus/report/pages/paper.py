@@ -59,4 +59,4 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
 
 def evidence(study: Study, runs: pd.DataFrame) -> list[str]:
     """Write the rule of the verdicts, and the paper's table beside ours."""
-    return ["## The paper's claims", *rule(), *tables(study, runs)]
+    return ["## What the verdicts rest on", *rule(), *tables(study, runs)]
