@@ -8,7 +8,8 @@ export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
 export MPLCONFIGDIR ?= $(CURDIR)/.snakemake/cache/matplotlib
 endif
 
-# DVC needs git's repository, which a downloaded archive has not. `make reproduce DVC=` leaves it out too.
+# DVC, to be told what Snakemake made, needs a git repository, which a downloaded archive is not.
+# `make reproduce DVC=` leaves it out, too.
 DVC := $(shell git rev-parse --git-dir > /dev/null 2>&1 && test -d .dvc && echo dvc)
 
 .PHONY: reproduce report pull agree test test-all bench faults agreement growth cluster slurm umap peers \
@@ -16,7 +17,7 @@ DVC := $(shell git rev-parse --git-dir > /dev/null 2>&1 && test -d .dvc && echo 
 
 reproduce: $(if $(DVC),,without-dvc) environment
 	snakemake --cores all --logger moaplus
-	$(if $(DVC),dvc commit --force)  # so that DVC knows what Snakemake made
+	$(if $(DVC),dvc commit --force)
 	@moaplus verdicts
 
 without-dvc:

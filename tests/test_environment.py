@@ -124,3 +124,21 @@ def test_where_home_can_not_be_written_caches_are_in_the_clone(checkout, monkeyp
     show = ["--eval", "show:\n\t@echo $$XDG_CACHE_HOME", "show"]
     assert make(checkout, *show, HOME="/dev/null/home").startswith(str(checkout))
     assert not make(checkout, *show, HOME=str(checkout)).strip()
+
+
+def test_a_clone_has_the_same_bytes_where_git_converts_line_ends(tmp_path):
+    origin = tmp_path / "origin"
+    origin.mkdir()
+    shutil.copy(ROOT / ".gitattributes", origin)
+    files = {"runs.csv": b"run,nmi\na,1\n", "nmi.png": b"\x89PNG\r\n\x1a\n"}
+    for name, content in files.items():
+        (origin / name).write_bytes(content)
+    settings = ["-c", "core.autocrlf=true", "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (
+        ["init", "--quiet"],
+        ["add", "--all"],
+        ["commit", "--quiet", "--message=files"],
+        ["clone", "--quiet", ".", str(tmp_path / "clone")],
+    ):
+        subprocess.run(["git", *settings, *command], cwd=origin, check=True)
+    assert {name: (tmp_path / "clone" / name).read_bytes() for name in files} == files
