@@ -2,12 +2,26 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: reproduce report pull agree test bench faults agreement growth cluster slurm umap peers environment constraints
+# Where the home folder can not be written, caches go into the clone.
+ifneq ($(shell test -w "$$HOME" && echo writable),writable)
+export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
+export MPLCONFIGDIR ?= $(CURDIR)/.snakemake/cache/matplotlib
+endif
 
-reproduce: environment
+# DVC, to be told what Snakemake made, needs a git repository, which a downloaded archive is not.
+# `make reproduce DVC=` leaves it out, too.
+DVC := $(shell git rev-parse --git-dir > /dev/null 2>&1 && test -d .dvc && echo dvc)
+
+.PHONY: reproduce report pull agree test test-all bench faults agreement growth cluster slurm umap peers \
+	environment torch lock without-dvc
+
+reproduce: $(if $(DVC),,without-dvc) environment
 	snakemake --cores all --logger moaplus
-	dvc commit --quiet --force  # so that DVC knows what Snakemake made
+	$(if $(DVC),dvc commit --force)
 	@moaplus verdicts
+
+without-dvc:
+	@echo 'DVC is left out, as this folder is no git repository with a .dvc; all else runs. To have it: git clone.'
 
 # Table, figures and every run with its scores in one HTML file: results/report.html.
 report: environment
@@ -34,7 +48,13 @@ test: environment
 	ruff format --check .
 	snakefmt --check Snakefile workflow
 	snakemake --lint
-	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+# Also what takes long.
+test-all: environment
+	$(PYTEST) --all
+
+PYTEST = pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # What the two tools do of each other's work, and what breaks. These and the suites below write their
 # tables into docs; the tests run short forms.
@@ -52,16 +72,15 @@ slurm: environment
 	snakemake --workflow-profile slurm
 
 # Of no use without a cluster; Snakemake imports it at every start.
-PLUGIN = $(EXTRA) -e '.[dev,slurm]'
-EXTRA = $(VENV)/bin/python -m pip install --quiet -c constraints.txt
+PLUGIN = $(EXTRA) slurm
 
 # UMAP, for the study of that name.
 umap: environment
-	$(EXTRA) -e '.[dev,umap]'
+	$(EXTRA) umap
 
 # Beside other clusterers: two hours.
 peers: environment
-	$(EXTRA) -e '.[dev,peers]'
+	$(EXTRA) peers
 	moaplus select mnist-all-n12665
 	python benchmarks/written.py peers
 
@@ -71,13 +90,40 @@ bench: environment
 
 environment: $(VENV)/.installed
 
-# The stamp is written last: an interrupted installation is not taken for a finished one.
-$(VENV)/.installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("moaplus needs Python 3.11 or newer; set PYTHON=…")'
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+# uv where it is, or can be had; pip otherwise.
+PIP = $(VENV)/bin/python -m pip install --quiet
+UV = uv pip install --quiet --python $(VENV)/bin/python
+INSTALL = $(if $(shell PATH="$(PATH)" command -v uv),$(UV),$(PIP))
+EXTRA = $(UV) -c requirements.lock -c optional.lock -r pyproject.toml --extra dev --extra
+
+# The requirements of the lock for which this awk condition holds, with their hashes.
+locked = awk '/^[a-z]/ {keep = $(1)} keep' requirements.lock
+OTHER_TORCH = $(shell ls -d $(VENV)/lib/python*/site-packages/torch-$(TORCH)+*.dist-info 2> /dev/null)
+TORCH = $(shell sed -n 's/^torch==\([0-9.]*\).*/\1/p' requirements.lock)
+
+# The stamps are written last: an interrupted installation is not taken for a finished one.
+$(VENV)/.installed: pyproject.toml requirements.lock $(VENV)/.created
+	@$(call locked,!/^uv==/$(if $(OTHER_TORCH), && !/^(torch==|triton==|cuda-|nvidia-)/)) > $(VENV)/requirements.txt
+	$(INSTALL) --no-deps --require-hashes -r $(VENV)/requirements.txt
+	$(INSTALL) --no-deps --no-build-isolation -e .
 	touch $@
 
-constraints: environment
-	$(EXTRA) -e '.[dev,slurm,umap,peers]'
-	$(VENV)/bin/python -m pip freeze --exclude-editable | sed 's/+cpu//' > constraints.txt
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("moaplus needs Python 3.11 or newer; set PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+	@$(call locked,/^uv==/) > $(VENV)/uv.txt
+	command -v uv > /dev/null || $(PIP) --require-hashes -r $(VENV)/uv.txt || echo 'No uv: pip does its work.'
+	touch $@
+
+# A torch that is not PyPI's, before the rest. Without INDEX, it is from where pip is configured to look.
+torch: $(VENV)/.created
+	$(PIP) torch==$(TORCH) $(if $(INDEX),--index-url $(INDEX))
+
+# Exact versions, for every platform; `make lock UPGRADE=--upgrade` takes the newest.
+lock: environment
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --extra slurm --extra peers --no-annotate -c requirements.lock --output-file optional.lock \
+		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.lock)
+
+COMPILE = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	--custom-compile-command 'make lock' $(UPGRADE) pyproject.toml --extra dev
