@@ -6,7 +6,7 @@ rule simulate:
     log:
         "logs/simulate.log",
     conda:
-        "../../environment.yml"
+        "../envs/moaplus.yml"
     threads: 1
     params:
         sources=step_digest("simulate"),
@@ -27,7 +27,7 @@ rule probe:
     log:
         "logs/probes/{probe}.log",
     conda:
-        "../../environment.yml"
+        "../envs/moaplus.yml"
     threads: 1
     params:
         sources=lambda wildcards: step_digest("probe", f"moaplus.audit.probes.{wildcards.probe}"),
@@ -55,7 +55,7 @@ rule audit:
     log:
         "logs/audit.log",
     conda:
-        "../../environment.yml"
+        "../envs/moaplus.yml"
     params:
         studies=PLAN.default,
         sources=step_digest(
@@ -87,7 +87,7 @@ rule claims:
     log:
         "logs/claims.log",
     conda:
-        "../../environment.yml"
+        "../envs/moaplus.yml"
     params:
         studies=PLAN.default,
         sources=step_digest("claims"),

@@ -15,7 +15,7 @@ rule fetch:
     log:
         "logs/data/{dataset}{gz}.log",
     conda:
-        "../../environment.yml"
+        "../envs/moaplus.yml"
     shell:
         "python -m moaplus.cli fetch {wildcards.dataset:q} > {log:q} 2>&1"
 
@@ -30,7 +30,7 @@ rule select:
     log:
         "logs/selected/{selection}.log",
     conda:
-        "../../environment.yml"
+        "../envs/moaplus.yml"
     params:
         sources=step_digest("select"),
     shell:

@@ -26,7 +26,7 @@ rule multiverse_page:
     log:
         "logs/multiverse.log",
     conda:
-        "../../environment.yml"
+        "../envs/moaplus.yml"
     params:
         multiverse=PLAN.params.multiverse and PLAN.params.multiverse.model_dump(),
         sources=step_digest("multiverse"),

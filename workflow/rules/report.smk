@@ -20,7 +20,7 @@ rule runs_table:
     log:
         "logs/{place}/runs_table.log",
     conda:
-        "../../environment.yml"
+        "../envs/moaplus.yml"
     params:
         studies=studies_of,
         sources=step_digest("runs_table"),
@@ -45,7 +45,7 @@ rule table:
     log:
         "logs/{place}/table.log",
     conda:
-        "../../environment.yml"
+        "../envs/moaplus.yml"
     params:
         studies=studies_of,
         sources=lambda wildcards: step_digest("table", *pages_of(wildcards)),
@@ -69,7 +69,7 @@ rule figure:
     log:
         "logs/figures/{figure}.log",
     conda:
-        "../../environment.yml"
+        "../envs/moaplus.yml"
     params:
         studies=PLAN.default,
         sources=lambda wildcards: step_digest(
@@ -94,7 +94,7 @@ rule study_figure:
     log:
         "logs/figures/{study}.log",
     conda:
-        "../../environment.yml"
+        "../envs/moaplus.yml"
     params:
         sources=lambda wildcards: step_digest("figure", f"moaplus.report.pages.{wildcards.study}"),
     shell:
@@ -111,7 +111,7 @@ rule environment:
     log:
         "logs/{place}/environment.log",
     conda:
-        "../../environment.yml"
+        "../envs/moaplus.yml"
     params:
         sources=step_digest("environment"),
     shell:

@@ -17,7 +17,7 @@ rule train:
     # interruption costs little.
     priority: lambda wildcards: priority(PLAN.run(wildcards.run))
     conda:
-        "../../environment.yml"
+        "../envs/moaplus.yml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
@@ -49,7 +49,7 @@ rule score:
             + [re.escape(str(run.record.with_suffix(""))) for run in FOUND if not FOUND[run]]
         ),
     conda:
-        "../../environment.yml"
+        "../envs/moaplus.yml"
     params:
         sources=step_digest("score"),
     shell:
@@ -65,7 +65,7 @@ rule reference:
     log:
         "logs/{selection}/references/{method}.log",
     conda:
-        "../../environment.yml"
+        "../envs/moaplus.yml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
