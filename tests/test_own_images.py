@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import sys
 
 import numpy as np
 import pandas as pd
@@ -41,10 +42,12 @@ def pictures(images: np.ndarray, tmp_path, ending: str = "png"):
     return folder
 
 
-def test_pictures_are_clustered_and_new_ones_assigned(fast, tmp_path, capsys):
+def test_pictures_are_clustered_and_new_ones_assigned(fast, tmp_path, capsys, monkeypatch):
     folder = pictures(IMAGES, tmp_path)
     command = ["cluster", str(folder), "--clusters", "2", "--output", "out/clusters.csv"]
-    assert main([*command, "--sheet", "out/sheet.png", "--model", "out/model.safetensors"]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.stderr, "isatty", lambda: True)
+        assert main([*command, "--sheet", "out/sheet.png", "--model", "out/model.safetensors"]) == 0
     printed = capsys.readouterr()
     assert "out/clusters.csv: 300 in clusters of " in printed.out
     assert "objective" in printed.err  # of the progress bar
