@@ -25,7 +25,7 @@ rule train:
         gpu=1 if CONFIG.device == "gpu" else 0,
     params:
         settings=lambda wildcards: PLAN.run(wildcards.run).settings(),
-        sources=lambda wildcards: step_digest("train", *training_modules(PLAN.run(wildcards.run))),
+        sources=lambda wildcards: step_digest("train", *PLAN.run(wildcards.run).modules),
         device=CONFIG.device,
     shell:
         "python -m moaplus.cli train {wildcards.run:q}"
