@@ -53,7 +53,9 @@ def draw(
     return figure
 
 
-def _label(protocols: tuple[Protocol, ...], params: MultiverseBlock, decision: str, option: int) -> str:
+def _label(
+    protocols: tuple[Protocol, ...], params: MultiverseBlock, decision: str, option: int
+) -> str:
     """An option as people read it."""
     if decision != IMAGES:
         return label_of(f"{decision}={words(params, decision, option)}")
