@@ -1,10 +1,8 @@
 """Wrong and hostile input: accepted and run, or refused in one line; never a traceback."""
 
 import copy
-import functools
 import io
 import itertools
-import operator
 import struct
 import tarfile
 
@@ -30,14 +28,18 @@ from moaplus.storage.tensors import load_tensors, save_tensors
 
 PARAMS = read_yaml(ROOT / "params.yaml")
 SCHEMA = reading.schema()
-# Objectives have just their own constants: drawn from those of the project.
-SCHEMA["properties"]["objectives"] = {"const": PARAMS["objectives"]}
-for few in (
-    SCHEMA["$defs"]["options"],
-    SCHEMA["properties"]["multiverse"]["properties"]["decisions"],
-):
+# Objectives have just their own constants, and settings their names: those of the project.
+for block in ("objectives", "settings"):
+    SCHEMA["properties"][block] = {"const": PARAMS[block]}
+SCHEMA["required"].append("settings")
+for block in ("StudyBlock", "WayBlock"):
+    SCHEMA["$defs"][block]["properties"]["settings"] = {"enum": list(PARAMS["settings"])}
+for block in ("Vary", "Decisions"):
+    few = SCHEMA["$defs"][block]
     few["properties"] = {  # of all combinations there would be thousands
-        key: rule for key, rule in few["properties"].items() if key in ("images", "latent", "ridge")
+        key: rule
+        for key, rule in few["properties"].items()
+        if key in ("latent", "ridge", *few.get("required", ()))
     }
 FUZZ = settings(
     max_examples=300,
@@ -69,19 +71,20 @@ def small(schema: object, key: str = "") -> object:
         return schema
     if "$ref" in schema:
         return small(SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")], key)
-    if "allOf" in schema:
-        return functools.reduce(operator.or_, small(schema["allOf"], key))
     cap = {"maximum": SMALL[key]} if key in SMALL and "maximum" in schema else {}
-    parts = {k: small(part, key if k in ("items", "oneOf") else k) for k, part in schema.items()}
+    parts = {
+        k: small(part, key if k in ("items", "oneOf", "anyOf") else k) for k, part in schema.items()
+    }
     return parts | cap
 
 
 def allowed(schema: dict) -> st.SearchStrategy:
-    """Values that a small schema allows, by the keywords that params.schema.yaml uses."""
+    """Values that a small schema allows, by the keywords that the schema of params.yaml uses."""
     if "$ref" in schema:
         return allowed(SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")])
-    if "oneOf" in schema:
-        return st.one_of(*map(allowed, schema["oneOf"]))
+    for several in ("oneOf", "anyOf"):
+        if several in schema:
+            return st.one_of(*map(allowed, schema[several]))
     if "const" in schema or "enum" in schema:
         return st.sampled_from(schema.get("enum", [schema.get("const")]))
     return KINDS[schema["type"]](schema)
@@ -89,9 +92,9 @@ def allowed(schema: dict) -> st.SearchStrategy:
 
 def allowed_object(schema: dict) -> st.SearchStrategy:
     if "properties" not in schema:
-        names = st.from_regex(schema["propertyNames"]["pattern"], fullmatch=True)
-        values = allowed(schema["additionalProperties"])
-        return st.dictionaries(names, values, min_size=schema["minProperties"], max_size=3)
+        ((pattern, values),) = schema["patternProperties"].items()
+        names = st.from_regex(pattern, fullmatch=True)
+        return st.dictionaries(names, allowed(values), min_size=schema["minProperties"], max_size=3)
     values = {name: allowed(value) for name, value in schema["properties"].items()}
     required = {name: values.pop(name) for name in schema.get("required", ())}
     return st.fixed_dictionaries(required, optional=values)
@@ -110,6 +113,7 @@ KINDS = {
     "object": allowed_object,
     "array": allowed_list,
     "string": lambda _: st.text(max_size=8),
+    "null": lambda _: st.none(),
     "integer": lambda schema: st.integers(schema["minimum"], schema["maximum"]),
     "number": lambda schema: st.floats(schema["minimum"], schema["maximum"]),
 }
@@ -146,7 +150,9 @@ values = st.recursive(
 def changed_params(draw) -> object:
     """What the schema allows, with up to two values replaced, removed or added."""
     params = draw(allowed(small(SCHEMA)))
-    params["default"] = draw(st.lists(st.sampled_from(sorted(params["studies"])), min_size=1))
+    params["default"] = draw(
+        st.lists(st.sampled_from(sorted(params["studies"])), min_size=1, unique=True)
+    )
     for _ in range(draw(st.integers(0, 2))):
         path = draw(st.sampled_from(places(params)))
         if not path:

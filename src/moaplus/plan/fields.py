@@ -148,7 +148,7 @@ def some_of(
 ) -> Any:
     """Return the type of a block with some of the fields: a dictionary of those that are given."""
     kinds = {key: Required[kind] if key in required else kind for key, kind in fields.items()}
-    typed = TypedDict(name, kinds, total=False)  # noqa: UP013
+    typed = TypedDict(name, kinds, total=False)
     extra = {"minProperties": least} if least else None
     typed.__pydantic_config__ = ConfigDict(extra="forbid", json_schema_extra=extra)
     return Annotated[typed, Keys(tuple(fields), tuple(required), least)]
