@@ -27,13 +27,18 @@ from moaplus.storage.tensors import load_tensors, save_tensors
 
 PARAMS = read_yaml(ROOT / "params.yaml")
 SCHEMA = reading.schema()
-# Objectives have just their own constants: drawn from those of the project.
-SCHEMA["properties"]["objectives"] = {"const": PARAMS["objectives"]}
-for few in (SCHEMA["$defs"]["Vary"], SCHEMA["$defs"]["Decisions"]):
+# Objectives have just their own constants, and settings their names: those of the project.
+for block in ("objectives", "settings"):
+    SCHEMA["properties"][block] = {"const": PARAMS[block]}
+SCHEMA["required"].append("settings")
+for block in ("StudyBlock", "WayBlock"):
+    SCHEMA["$defs"][block]["properties"]["settings"] = {"enum": list(PARAMS["settings"])}
+for block in ("Vary", "Decisions"):
+    few = SCHEMA["$defs"][block]
     few["properties"] = {  # of all combinations there would be thousands
         key: rule
         for key, rule in few["properties"].items()
-        if key in ("images", "latent", "ridge", *few.get("required", ()))
+        if key in ("latent", "ridge", *few.get("required", ()))
     }
 FUZZ = settings(
     phases=[Phase.explicit, Phase.generate],  # shrinking would take minutes; seeds are printed
@@ -142,7 +147,9 @@ values = st.recursive(
 def changed_params(draw) -> object:
     """What the schema allows, with up to two values replaced, removed or added."""
     params = draw(allowed(small(SCHEMA)))
-    params["default"] = draw(st.lists(st.sampled_from(sorted(params["studies"])), min_size=1))
+    params["default"] = draw(
+        st.lists(st.sampled_from(sorted(params["studies"])), min_size=1, unique=True)
+    )
     for _ in range(draw(st.integers(0, 2))):
         path = draw(st.sampled_from(places(params)))
         if not path:

@@ -3,7 +3,6 @@
 import copy
 import re
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from workspace import ROOT, call, change_params, planned_jobs, read_yaml
 
 from moaplus.plan.multiverse import check_multiverse, draw
+from moaplus.plan.params import Params
 from moaplus.plan.studies import load
 from moaplus.report.cells import share
 from moaplus.report.multiverse.nearest import FRESH, RETRAINED, fresh_study, nearest
@@ -22,7 +22,7 @@ from moaplus.report.runs_table import recorded_runs
 from moaplus.storage.files import UserError
 
 PARAMS = read_yaml(ROOT / "params.yaml")
-PROTOCOLS = draw(PARAMS)
+PROTOCOLS = draw(Params.model_validate(PARAMS))
 DECISIONS = PARAMS["multiverse"]["decisions"]
 
 
@@ -37,14 +37,19 @@ def test_the_sample_is_of_distinct_protocols_with_all_options_about_equally_ofte
 def test_a_larger_sample_begins_with_the_smaller_one():
     fewer = copy.deepcopy(PARAMS)
     fewer["multiverse"]["protocols"] = 10
-    assert draw(fewer) == PROTOCOLS[:10]
+    assert draw(Params.model_validate(fewer)) == PROTOCOLS[:10]
 
 
 def test_a_whole_multiverse_may_be_drawn():
     small = copy.deepcopy(PARAMS)
     few = {"images": DECISIONS["images"], "latent": [2, 8], "epochs": [1, 2]}
     small["multiverse"].update(protocols=16, decisions=few)
-    assert len({run.folder for protocol in draw(small) for run in protocol.runs}) == 2 * 16
+    assert (
+        len(
+            {run.folder for protocol in draw(Params.model_validate(small)) for run in protocol.runs}
+        )
+        == 2 * 16
+    )
 
 
 def test_more_experts_than_images_are_refused():
@@ -52,7 +57,7 @@ def test_more_experts_than_images_are_refused():
     few["multiverse"]["decisions"]["images"][1]["images"] = 2
     few["multiverse"]["experts"] = 3
     with pytest.raises(UserError, match=r"multiverse\.experts: 3 is more than the 2 images"):
-        check_multiverse(few, Path("params.yaml"))
+        check_multiverse(Params.model_validate(few))
 
 
 def test_both_models_of_a_protocol_differ_in_nothing_but_the_objective():

@@ -1,13 +1,21 @@
 """params.yaml -> studies, runs, paths; and what is said of a wrong params.yaml."""
 
 import copy
+import json
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from workspace import ROOT, read_yaml, write_yaml
 
 from moaplus.plan import studies
+from moaplus.plan.params import SCHEMA, schema
+from moaplus.plan.settings import Network, Training
 from moaplus.plan.studies import Plan
 from moaplus.storage.files import UserError
 
@@ -221,6 +229,174 @@ def test_wrong_values_are_refused_by_key_value_and_what_is_allowed(tmp_path, key
     assert "\n" not in message
     for word in ["params.yaml", *words]:
         assert word in message
+
+
+def numbers() -> dict[str, dict]:
+    """Every setting that is a number, by its dotted key: its part of the JSON schema."""
+    return {
+        f"{part}.{key}": rule
+        for part, block in (("model", Network), ("train", Training))
+        for key, rule in block.model_json_schema()["properties"].items()
+        if "maximum" in rule
+    }
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(key=st.sampled_from(sorted(numbers())), share=st.floats(0, 1), data=st.data())
+def test_a_number_is_accepted_within_its_bounds_and_refused_outside_of_them(
+    tmp_path, key, share, data
+):
+    rule = numbers()[key]
+    low, high = rule["minimum"], rule["maximum"]
+    kind = int if rule["type"] == "integer" else float
+    inside = kind(low + share * (high - low))
+    part, name = key.split(".")
+    run = next(iter(load(tmp_path, only_smoke(key, inside)).default_runs.values()))
+    trained = {"model": run.network, "train": run.training}[part]
+    assert getattr(trained, name) == (1 if key == "train.epochs" else inside)
+    outside = data.draw(st.sampled_from([low - 1, high + 1, -high, 10**20, True, None, "1", [1]]))
+    with pytest.raises(UserError) as error:
+        load(tmp_path, only_smoke(key, outside))
+    words = "a whole number" if kind is int else "a number"
+    assert f": {key}: {outside!r} is not allowed; allowed: {words} from " in str(error.value)
+    assert str(error.value).endswith(f"{low:,g} to {high:,g}")
+
+
+def only_smoke(keys: str, value: object) -> dict:
+    """The project's parameters with a value replaced, and little else to check."""
+    params = changed(keys, value) | {"default": ["smoke"]}
+    del params["multiverse"]
+    return params | {"studies": {"smoke": PARAMS["studies"]["smoke"]}}
+
+
+def test_the_schema_for_editors_is_that_of_the_models():
+    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == schema(), (
+        "python -m moaplus.plan.params > workflow/schemas/params.schema.json"
+    )
+    first = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()[0]
+    named = first.removeprefix("# yaml-language-server: $schema=")
+    assert ROOT / named == SCHEMA
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["train.epochs=7", "settings.two_views.train.ridge=0.5", "studies.paper.seeds.count=3"],
+)
+def test_dvc_changes_a_single_line_of_the_file(tmp_path, override):
+    before = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
+    path = tmp_path / "params.yaml"
+    path.write_text("\n".join(before) + "\n", encoding="utf-8")
+    apply_overrides(path, [override])
+    after = path.read_text(encoding="utf-8").splitlines()
+    assert len(after) == len(before)
+    assert sum(old != new for old, new in zip(before, after, strict=True)) == 1
+
+
+def test_settings_with_a_name_are_those_of_every_study_that_names_them(tmp_path):
+    named = {"small": {"model": {"latent": 8}, "train": {"epochs": 2, "ridge": 0.5}}}
+    smoke = PARAMS["studies"]["smoke"] | {"settings": "small", "train": {"epochs": 3}}
+    smoke["also"] = [{"objectives": ["moe"], "settings": "small", "model": {"latent": 4}}]
+    params = changed("studies.smoke", smoke) | {"settings": PARAMS["settings"] | named}
+    ways = {(run.objective, run.changes) for run in load(tmp_path, params).studies["smoke"].runs}
+    assert ways == {
+        ("moa", ("latent=8", "epochs=3", "ridge=0.5")),
+        ("moa_plus", ("latent=8", "epochs=3", "ridge=0.5")),
+        ("moe", ("latent=4", "epochs=2", "ridge=0.5")),
+    }
+    smoke["also"][0]["settings"] = "smal"
+    with pytest.raises(UserError, match=r"studies\.smoke\.also\[0\]\.settings: smal: no such"):
+        load(tmp_path, params)
+
+
+RATES, PAIRS = PARAMS["studies"]["rates"], PARAMS["studies"]["pairs"]
+WEAK = {"weight_decay": [0, 0.1], "learning_rate": [0.1, 0.2]}
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "words"),
+    [
+        ("studies.codes.objectives", ["moa"], "objectives without moa_plus"),
+        ("studies.codes.experts", [2, 3], "its runs differ in experts"),
+        ("studies.codes.vary", WEAK, "its runs differ in learning_rate"),
+        ("studies.codes.selections", RATES["selections"], "its runs differ in classes"),
+        ("studies.rates.vary", {"latent": [2, 8]}, "its runs differ in latent"),
+        ("studies.rates.vary", WEAK, "its runs differ in weight_decay"),
+        ("studies.rates.objectives", ["moa_plus", "moe"], "objectives without moa;"),
+        ("studies.rates.experts", [3], "experts other than 2"),
+        ("studies.rates.seeds", [0, 1], "seeds on one side of 100"),
+        ("studies.view_rates.vary", {"latent": [2, 8]}, "its runs differ in latent"),
+        ("studies.view_rates.vary", {"weight_decay": [0, 1]}, "its runs have one learning_rate"),
+        ("studies.view_rates.objectives", ["moa", "iic"], "its runs differ in objective"),
+        ("studies.pairs.references", ["pca_gmm"], "references without kmeans"),
+        ("studies.pairs.selections.0.classes", "all", "classes that are not 2"),
+        ("studies.pairs.experts", [2, 3], "its runs differ in experts"),
+        ("studies.pairs.also.0.objectives", ["moa_plus"], "its runs differ in gate"),
+        (
+            "studies.pairs.selections",
+            [*PAIRS["selections"], {"classes": [0, 1], "images": 50}],
+            "its runs differ in images",
+        ),
+        ("studies.paper.objectives", ["moa_plus"], "objectives without moa;"),
+        ("studies.paper.experts", [2, 3], "its runs differ in experts"),
+        ("studies.paper.experts", [3], "experts other than 2"),
+        ("studies.paper.vary", {"epochs": [1, 2]}, "its runs differ in epochs"),
+        ("studies.long.selections", [{"classes": [0, 1], "images": "all"}], "mnist-all-n12665"),
+        ("studies.seeds.objectives", ["moa"], "objectives without moa_plus"),
+    ],
+)
+def test_a_study_that_its_page_cannot_show_is_refused(tmp_path, keys, value, words):
+    with pytest.raises(UserError) as error:
+        load(tmp_path, changed(keys, value))
+    message = str(error.value)
+    assert f"params.yaml: studies.{keys.split('.')[1]}: " in message
+    assert words in message
+    assert message.endswith(", as its page needs")
+    assert "allowed: " in message and "\n" not in message
+
+
+@pytest.mark.parametrize("decision", ["images", "epochs", "latent"])
+def test_a_multiverse_without_a_decision_of_its_page_is_refused(tmp_path, decision):
+    params = copy.deepcopy(PARAMS)
+    del params["multiverse"]["decisions"][decision]
+    with pytest.raises(UserError, match=rf"multiverse\.decisions: without {decision}; needed:"):
+        load(tmp_path, params)
+
+
+def test_a_multiverse_of_gates_that_do_not_see_its_views_is_refused(tmp_path):
+    params = changed("multiverse.decisions.views", [["affine"], []])
+    with pytest.raises(UserError, match=r"views: affine is not allowed; .* gate small: nothing"):
+        load(tmp_path, params)
+
+
+def test_records_lie_with_the_model_or_where_git_has_them(tmp_path):
+    plan = load(tmp_path, PARAMS)
+    for folder, record, shared in (
+        (
+            "models/mnist-0+1-n400/cae-epochs=1/M2/moa/seed1",
+            "models/mnist-0+1-n400/cae-epochs=1/M2/moa/seed1/record.json",
+            "results/records/mnist-0+1-n400/cae-epochs=1/M2/seed1.json",
+        ),
+        (
+            "scratch/mnist-0+1/cae-epochs=200/M2/moa/seed1",
+            "results/records/mnist-0+1/cae-epochs=200/M2/moa/seed1.json",
+            "results/records/mnist-0+1/cae-epochs=200/M2/seed1.json",
+        ),
+    ):
+        run = plan.run(folder)
+        assert (run.record.as_posix(), run.shared_record.as_posix()) == (record, shared)
+        assert plan.recorded_run(record) == run
+    assert len({run.record for run in plan.all_runs.values()}) == len(plan.all_runs)
+
+
+def test_planning_imports_none_of_the_slow_packages():
+    code = (
+        "import sys; from moaplus.plan.studies import load; load();"
+        "print({'torch', 'numpy', 'pandas', 'scipy', 'sklearn'} & set(sys.modules))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "set()\n"
 
 
 @pytest.mark.parametrize("text", ["", "- a", "a: [", "a: !!python/object:os.system {}", "\0"])

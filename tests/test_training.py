@@ -4,13 +4,13 @@ import dataclasses
 
 import pytest
 import torch
-from moaplus.runs.folder import read_header
 from workspace import RUNS, call
 
 from moaplus import cli
 from moaplus.mixture import fit
 from moaplus.runs import training
 from moaplus.runs.evaluation import evaluate
+from moaplus.runs.folder import read_header
 
 
 def made(run) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ PAPER_MODELS = ("moa", "moa_plus")  # the two that the paper compares
 
 
 def names(folder: str) -> list[str]:
-    """Return the names of the files of one of the package's folders, such as `mixture/objectives`."""
+    """Return the names of the files of a folder of the package, such as `mixture/objectives`."""
     paths = (PACKAGE / folder).glob("*.py")
     return sorted(path.stem for path in paths if path.stem != "__init__")
 

@@ -6,7 +6,7 @@ message and the schema for editors are made from them.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Union, get_args
+from typing import Annotated, Any, Literal, Required, Union, get_args
 
 from pydantic import (
     AfterValidator,
@@ -125,7 +125,12 @@ def list_of(
     extra = {"uniqueItems": True} if distinct else None
     return Annotated[
         tuple[item, ...],
-        Field(min_length=least, max_length=most, json_schema_extra=extra, description=description),
+        Field(
+            min_length=least or None,
+            max_length=most,
+            json_schema_extra=extra,
+            description=description,
+        ),
         BeforeValidator(_check_list),
         *([AfterValidator(_check_distinct)] if distinct else []),
         Allowed(f"a list{count}{same}, each {words_of(item)}"),
@@ -135,15 +140,17 @@ def list_of(
 def block_of(key: Any, value: Any, least: int = 0) -> Any:
     """Return the type of a block with keys that a user chooses."""
     words = f"a block with keys: {words_of(key)}"
-    return Annotated[dict[key, value], Field(min_length=least), Allowed(words)]
+    return Annotated[dict[key, value], Field(min_length=least or None), Allowed(words)]
 
 
 def some_of(
     name: str, fields: Mapping[str, Any], required: Collection[str] = (), least: int = 0
 ) -> Any:
     """Return the type of a block with some of the fields: a dictionary of those that are given."""
-    typed = TypedDict(name, dict(fields), total=False)
-    typed.__pydantic_config__ = ConfigDict(extra="forbid")
+    kinds = {key: Required[kind] if key in required else kind for key, kind in fields.items()}
+    typed = TypedDict(name, kinds, total=False)
+    extra = {"minProperties": least} if least else None
+    typed.__pydantic_config__ = ConfigDict(extra="forbid", json_schema_extra=extra)
     return Annotated[typed, Keys(tuple(fields), tuple(required), least)]
 
 

@@ -59,7 +59,7 @@ def _faults(study: "Study", needs: dict, studies: "dict[str, Study]") -> Iterabl
     for key, there in (("objectives", found["objective"]), ("references", study.references)):
         missing = [name for name in needs.get(key, ()) if name not in there]
         if missing:
-            yield f"{key} without {', '.join(missing)}; allowed: with all of {', '.join(needs[key])}"
+            yield f"{key} without {', '.join(missing)}; allowed: with {', '.join(needs[key])}"
     if "experts" in needs and found["experts"] != {needs["experts"]}:
         yield f"experts other than {needs['experts']}; allowed: {needs['experts']} alone"
     if "classes" in needs and {len(few) for few in found["classes"]} != {needs["classes"]}:
@@ -68,9 +68,10 @@ def _faults(study: "Study", needs: dict, studies: "dict[str, Study]") -> Iterabl
         yield f"seeds on one side of {needs['seeds_from']}; allowed: some below it, some not"
     beside = studies.get(needs.get("images_of", ""))
     if beside:
-        missing = {r.selection.name for r in beside.runs} - {r.selection.name for r in study.runs}
-        if missing:
-            yield f"selections without {', '.join(sorted(missing))}; allowed: those of {beside.name}"
+        ours, theirs = ({run.selection.name for run in each.runs} for each in (study, beside))
+        if theirs - ours:
+            missing = ", ".join(sorted(theirs - ours))
+            yield f"selections without {missing}; allowed: with those of {beside.name}"
 
 
 def _values(run: Run) -> dict:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -73,8 +73,8 @@ class SelectionBlock(ImagesBlock):
 class SettingsBlock(Block):
     """Settings that differ from the top level's."""
 
-    model: MODEL = {}
-    train: TRAIN = {}
+    model: MODEL = Field({})
+    train: TRAIN = Field({})
 
 
 class WayBlock(SettingsBlock):
@@ -82,7 +82,7 @@ class WayBlock(SettingsBlock):
 
     objectives: list_of(OBJECTIVE, least=1)
     settings: NAME | None = None
-    vary: some_of("Vary", OPTIONS, least=1) = {}
+    vary: some_of("Vary", OPTIONS, least=1) = Field({})
 
 
 class CountedSeeds(Block):
@@ -134,7 +134,7 @@ class Params(Block):
     train: Training
     checkpoint_every: whole(1, 100_000)
     objectives: block_of(OBJECTIVE, block_of(text(), number(0, 1000)))
-    settings: block_of(NAME, SettingsBlock) = {}
+    settings: block_of(NAME, SettingsBlock) = Field({})
     multiverse: MultiverseBlock | None = None
     studies: block_of(NAME, StudyBlock, least=1)
 

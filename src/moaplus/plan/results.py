@@ -93,7 +93,7 @@ class Report:
 
 
 def report_of(plan: Plan, folder: str | Path) -> Report:
-    """Return the report that lies in a folder: `results`, `results/studies/NAME`, `results/multiverse`.
+    """Return the report in a folder: `results`, `results/studies/NAME` or `results/multiverse`.
 
     Raises:
         UserError: if there is no such study.

@@ -22,7 +22,7 @@ def one_of(kind: str, name: str, allowed: Iterable[str]) -> str:
     allowed = list(allowed)
     if name in allowed:
         return name
-    words = ", ".join(allowed)
+    words = ", ".join(allowed) or "nothing"
     if len(allowed) > MAX_NAMES:
         words = ", ".join(get_close_matches(name, allowed, MAX_NAMES, cutoff=0))
         words += f" and {len(allowed) - MAX_NAMES} others"
