@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy  # noqa: F401 (so that its BLAS is among the pools)
 from threadpoolctl import threadpool_info
 
 from moaplus.plan.results import RESULTS, STUDIES, Report
