@@ -19,7 +19,7 @@ from pathlib import Path
 import snakemake.cli
 
 # What the Snakefile imports beside the package: saves time, and no more.
-for module in ("jsonschema", "numpy", "ruamel.yaml", "safetensors.numpy", "threadpoolctl"):
+for module in ("numpy", "pydantic", "ruamel.yaml", "safetensors.numpy", "threadpoolctl"):
     importlib.import_module(module)
 
 JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", re.M)

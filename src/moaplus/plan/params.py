@@ -134,7 +134,7 @@ class Params(Block):
     train: Training
     checkpoint_every: whole(1, 100_000)
     objectives: block_of(OBJECTIVE, block_of(text(), number(0, 1000)))
-    settings: block_of(NAME, SettingsBlock) = Field({})
+    settings: block_of(NAME, SettingsBlock)
     multiverse: MultiverseBlock | None = None
     studies: block_of(NAME, StudyBlock, least=1)
 
