@@ -45,8 +45,10 @@ def two_views_run(smoke_run) -> Run:
     return dataclasses.replace(
         smoke_run,
         objective="moa_plus_views",
-        network=dataclasses.replace(smoke_run.network, gate="deep"),
-        training=dataclasses.replace(smoke_run.training, views=("affine", "elastic", "thickness")),
+        network=smoke_run.network.model_copy(update={"gate": "deep"}),
+        training=smoke_run.training.model_copy(
+            update={"views": ("affine", "elastic", "thickness")}
+        ),
     )
 
 

@@ -39,7 +39,7 @@ def deep(two_views_run) -> Run:
 
 def longer(run: Run) -> Run:
     return dataclasses.replace(
-        run, training=dataclasses.replace(run.training, epochs=4, batch_size=150)
+        run, training=run.training.model_copy(update={"epochs": 4, "batch_size": 150})
     )
 
 
@@ -127,7 +127,7 @@ def test_killed_after_the_last_epoch(run, never_killed, monkeypatch):
 def test_a_checkpoint_of_something_else_counts_as_none(run, never_killed, monkeypatch):
     train(run, monkeypatch, steps=7)
     whole = run.checkpoint.read_bytes()
-    other = dataclasses.replace(run, training=dataclasses.replace(run.training, epochs=3))
+    other = dataclasses.replace(run, training=run.training.model_copy(update={"epochs": 3}))
     assert not train(other, monkeypatch, steps=8)  # from the start: else three steps were enough
     for content in (whole[:1000], b"", whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:]):
         run.checkpoint.write_bytes(content)

@@ -1,4 +1,4 @@
-"""What the page of a study can show: checked before anything is trained.
+"""Needs of pages: a study that its page cannot show is refused before anything is trained.
 
 A page, a file of `report/pages`, writes it down as `NEEDS`: for its study, and for others that it
 shows beside, what their runs must be.

@@ -1,4 +1,4 @@
-"""params.yaml as typed blocks: reading it, what is said of a wrong one, its JSON schema.
+"""params.yaml as typed blocks: how it is read, messages on a wrong one, its JSON schema.
 
 `python -m moaplus.plan.params` writes the schema, by which editors complete and check the file.
 """
