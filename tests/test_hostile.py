@@ -30,7 +30,6 @@ SCHEMA = reading.schema()
 # Objectives have just their own constants, and settings their names: those of the project.
 for block in ("objectives", "settings"):
     SCHEMA["properties"][block] = {"const": PARAMS[block]}
-SCHEMA["required"].append("settings")
 for block in ("StudyBlock", "WayBlock"):
     SCHEMA["$defs"][block]["properties"]["settings"] = {"enum": list(PARAMS["settings"])}
 for block in ("Vary", "Decisions"):

@@ -10,7 +10,6 @@ from moaplus.report.ledger import AUDITED
 CLAIMS = pd.read_csv(ROOT / "results/claims.csv").fillna("")
 TABLE = (ROOT / "results/table.md").read_text(encoding="utf-8")
 AUDIT = pd.read_csv(ROOT / "results/audit.csv").fillna("")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def table_rows(text: str) -> list[list[str]]:
@@ -63,20 +62,6 @@ def test_the_page_and_the_table_are_one():
         f"Of {len(CLAIMS)} claims {held} hold, {failed} do not, {undecided} cannot be decided, "
         f"{len(CLAIMS) - held - failed - undecided} are neither"
     ) in page.replace("\n", " ")
-
-
-def test_the_readme_quotes_the_ledger():
-    section = README.split("## What the paper claims")[1].split("\n## ")[0]
-    (_, *headings), *rows = table_rows(section)
-    columns = {"200 seeds": "many_seeds", "200 epochs": "after_long", "protocols": "protocols"}
-    assert headings == ["digits 0 and 1", *columns, "all ten digits", "200 epochs", "protocols"]
-    assert len(rows) >= 6
-    for claim, *quoted in rows:
-        entries = CLAIMS[CLAIMS["claim"] == claim]
-        for heading, quote in zip(headings, quoted, strict=True):
-            if heading not in columns:
-                entry = entries[entries["images"].str.startswith(heading)].iloc[0]
-            assert quote == re.split(r" \(|:", entry[columns.get(heading, "verdict")])[0]
 
 
 def test_the_default_studies_have_what_the_ledger_is_about():

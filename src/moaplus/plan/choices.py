@@ -1,4 +1,4 @@
-"""What may be named in params.yaml, read from the package's own folders.
+"""Names that params.yaml may hold, read from the package's own folders.
 
 An objective, an architecture, a figure or a probe is a file; its name is the file's. Nothing is
 imported here, so that planning needs no torch.

@@ -1,4 +1,4 @@
-"""What the page of a study can show: checked before anything is trained.
+"""Needs of pages: a study that its page cannot show is refused before anything is trained.
 
 A page, a file of `report/pages`, writes it down as `NEEDS`: for its study, and for others that it
 shows beside, what their runs must be.
@@ -15,7 +15,7 @@ shows beside, what their runs must be.
     images_of   a study all of whose images must be there
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from moaplus.plan.choices import literal, names
@@ -40,19 +40,12 @@ def check_needs(studies: "dict[str, Study]") -> None:
                     raise UserError(f"studies.{name}: {fault}, as its page needs")
 
 
-def _faults(study: "Study", needs: dict, studies: "dict[str, Study]") -> Iterable[str]:
+def _faults(study: "Study", needs: dict, studies: "dict[str, Study]") -> Iterator[str]:
     """Yield what a study must be and is not."""
-    rows = [_values(run) for run in study.runs]
+    seed = study.runs[0].seed  # what there is with one seed, there is with each
+    rows = [_values(run) for run in study.runs if run.seed == seed]
     found = {key: {row[key] for row in rows} for key in rows[0]}
-    groups = [rows]
-    if needs.get("one_way"):
-        groups = [[r for r in rows if r["objective"] == each] for each in found["objective"]]
-    for group in groups:
-        for key in rows[0]:
-            if key not in ("seed", *needs.get("differ", rows[0])):
-                values = {row[key] for row in group}
-                if len(values) > 1:
-                    yield f"its runs differ in {key}; allowed: the same {key} for all"
+    yield from _differences(rows, needs)
     for key in needs.get("vary", ()):
         if len(found[key]) < 2:
             yield f"its runs have one {key}; allowed: at least 2, by vary"
@@ -64,25 +57,34 @@ def _faults(study: "Study", needs: dict, studies: "dict[str, Study]") -> Iterabl
         yield f"experts other than {needs['experts']}; allowed: {needs['experts']} alone"
     if "classes" in needs and {len(few) for few in found["classes"]} != {needs["classes"]}:
         yield f"classes that are not {needs['classes']}; allowed: {needs['classes']} at a time"
-    if "seeds_from" in needs and len({s < needs["seeds_from"] for s in found["seed"]}) < 2:
+    if "seeds_from" in needs and len({r.seed < needs["seeds_from"] for r in study.runs}) < 2:
         yield f"seeds on one side of {needs['seeds_from']}; allowed: some below it, some not"
     beside = studies.get(needs.get("images_of", ""))
     if beside:
-        ours, theirs = ({run.selection.name for run in each.runs} for each in (study, beside))
-        if theirs - ours:
-            missing = ", ".join(sorted(theirs - ours))
+        ours, theirs = ({run.selection for run in each.runs} for each in (study, beside))
+        missing = ", ".join(sorted(selection.name for selection in theirs - ours))
+        if missing:
             yield f"selections without {missing}; allowed: with those of {beside.name}"
 
 
+def _differences(rows: list[dict], needs: dict) -> Iterator[str]:
+    """Yield in what runs differ that must be the same for all of them, or of an objective."""
+    groups: dict[str, list[dict]] = {}
+    for row in rows:
+        groups.setdefault(row["objective"] if needs.get("one_way") else "", []).append(row)
+    for key in (key for key in rows[0] if key not in needs.get("differ", rows[0])):
+        if any(row[key] != group[0][key] for group in groups.values() for row in group):
+            yield f"its runs differ in {key}; allowed: the same {key} for all"
+
+
 def _values(run: Run) -> dict:
-    """Return all by which runs may differ, by name."""
+    """Return all but the seed by which runs may differ, by name."""
     return {
         "dataset": run.selection.dataset,
         "classes": run.selection.classes,
         "images": run.selection.images,
         "experts": run.experts,
         "objective": run.objective,
-        "seed": run.seed,
         **dict(run.network),
         **dict(run.training),
     }

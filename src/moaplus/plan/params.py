@@ -1,4 +1,4 @@
-"""params.yaml as typed blocks: reading it, what is said of a wrong one, its JSON schema.
+"""params.yaml as typed blocks: how it is read, messages on a wrong one, its JSON schema.
 
 `python -m moaplus.plan.params` writes the schema, by which editors complete and check the file.
 """
@@ -134,7 +134,7 @@ class Params(Block):
     train: Training
     checkpoint_every: whole(1, 100_000)
     objectives: block_of(OBJECTIVE, block_of(text(), number(0, 1000)))
-    settings: block_of(NAME, SettingsBlock) = Field({})
+    settings: block_of(NAME, SettingsBlock)
     multiverse: MultiverseBlock | None = None
     studies: block_of(NAME, StudyBlock, least=1)
 

@@ -1,4 +1,4 @@
-"""Where results lie: a folder for the default studies, and one for each study that is named."""
+"""Paths of results: a folder for the default studies, and one for each study that is named."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

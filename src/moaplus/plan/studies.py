@@ -31,7 +31,7 @@ class Study:
 
     @property
     def common_changes(self) -> list[str]:
-        """What all of its runs set otherwise than the top level of params.yaml."""
+        """The changes of the top level of params.yaml that all of its runs make."""
         first, *others = dict.fromkeys(run.changes for run in self.runs)
         return [change for change in first if all(change in changes for changes in others)]
 
