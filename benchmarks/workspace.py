@@ -125,7 +125,7 @@ def _dry_runs() -> subprocess.Popen:
 def jobs(output: str) -> Counter[str]:
     """Count the jobs of each rule that Snakemake says it starts, except rules of inputs alone."""
     names = re.findall(r"^(?:> )?(?:local)?rule (?!(?:all|data|models):)(\w+).*:$", output, re.M)
-    return Counter(re.sub("^(train|record)_.*", r"\1", name) for name in names)
+    return Counter(names)
 
 
 def planned_jobs(folder: Path, *options: str) -> Counter[str]:
