@@ -1,7 +1,5 @@
 """The audit's measurements against computations of another kind, and what the page says of them."""
 
-import dataclasses
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +9,7 @@ from moaplus.audit import draws
 from moaplus.audit.probes import counterexamples, gradients, mini_batches, random_batches
 from moaplus.audit.section import read_probe
 from moaplus.plan.results import GRADIENT_TIMES
-from moaplus.plan.studies import Study, load
+from moaplus.plan.studies import Plan, Study, load
 from moaplus.runs.evaluation import evaluate
 from moaplus.runs.training import train
 from moaplus.storage.arrays import load_arrays
@@ -91,10 +89,8 @@ def test_the_gradient_probe_would_notice_a_wrong_gradient(monkeypatch, tmp_path)
 def test_batches_average_to_the_gram_matrix_of_all_images(smoke_run):
     train(smoke_run)
     evaluate(smoke_run)
-    the_plan = dataclasses.replace(
-        load(), studies={"one": Study("one", (smoke_run,), ())}, default=("one",)
-    )
-    rows = mini_batches.measure(the_plan)
+    params = load().params.model_copy(update={"default": ("one",)})
+    rows = mini_batches.measure(Plan(params, {"one": Study("one", (smoke_run,), ())}))
     assert list(rows["batch_size"]) == [16, 64, 256]
     assert rows["deviation"].is_monotonic_decreasing
     P = load_arrays(smoke_run.concentrations)["train_concentrations"].astype(float)
