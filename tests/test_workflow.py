@@ -12,8 +12,7 @@ import pandas as pd
 from workspace import ROOT, RUNS, call, change_params, look, make_workspace, planned_jobs
 
 from moaplus.plan.choices import names
-from moaplus.plan.results import RESULTS, Report, report_of
-from moaplus.plan.runs import BENCHMARKS
+from moaplus.plan.results import BENCHMARKS, RESULTS, Report, report_of
 from moaplus.plan.studies import load
 from moaplus.provenance import environment
 
