@@ -149,6 +149,9 @@ def changed_params(draw) -> object:
     params["default"] = draw(
         st.lists(st.sampled_from(sorted(params["studies"])), min_size=1, unique=True)
     )
+    first = params["studies"][params["default"][0]]  # figures need MoA+ with M = 2
+    first["objectives"] = list(dict.fromkeys([*first["objectives"], "moa_plus"]))
+    first["experts"] = list(dict.fromkeys([*first["experts"], 2]))
     for _ in range(draw(st.integers(0, 2))):
         path = draw(st.sampled_from(places(params)))
         if not path:

@@ -208,6 +208,7 @@ def test_one_more_seed_adds_just_its_runs(tmp_path):
         ("studies.smoke.keep", "nothing", ["studies.smoke.keep", "nothing", "scores"]),
         ("train.schedule", "cosine", ["train.schedule", "cosine", "one_cycle"]),
         ("default", ["smoke_scores"], ["default", "smoke_scores", "keep models"]),
+        ("default", ["ten_experts"], ["default", "ten_experts", "moa_plus with 2 experts"]),
         ("multiverse.decisions.colour", [1, 2], ["multiverse.decisions", "colour", "images"]),
         ("multiverse.decisions.latent", [8], ["multiverse.decisions.latent", "[8]", "at least 2"]),
         ("multiverse.decisions.latent", [8, 0], ["decisions.latent[1]", "0", "from 1 to 4,096"]),

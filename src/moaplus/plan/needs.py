@@ -26,12 +26,18 @@ if TYPE_CHECKING:
     from moaplus.plan.studies import Study
 
 
-def check_needs(studies: "dict[str, Study]") -> None:
-    """See that the page of each study that has one can show it.
+def check_needs(studies: "dict[str, Study]", default: tuple[str, ...]) -> None:
+    """See that the page of each study that has one can show it, and figures the default studies.
 
     Raises:
         UserError: naming the study and what its page needs.
     """
+    shown = (run for name in default for run in studies[name].runs)
+    if not any(run.objective == "moa_plus" and run.experts == 2 for run in shown):
+        raise UserError(
+            f"default: {', '.join(default)}: none trains moa_plus with 2 experts; allowed: studies "
+            "of which one does, as figures and audit need"
+        )
     for page in names("report/pages"):
         if page in studies:
             needs = literal("report/pages", page, "NEEDS") or {}

@@ -41,17 +41,14 @@ class Plan:
     """All that params.yaml asks for.
 
     Attributes:
-        params: as read.
         studies: by name.
+        default: the names of those that are run by default.
+        params: as read; the multiverse is drawn from them when it is asked for.
     """
 
-    params: Params
     studies: dict[str, Study]
-
-    @property
-    def default(self) -> tuple[str, ...]:
-        """The names of the studies that are run by default."""
-        return self.params.default
+    default: tuple[str, ...]
+    params: Params
 
     @property
     def settings(self) -> Settings:
@@ -158,10 +155,10 @@ def load(path: Path = PARAMS) -> Plan:
         check_multiverse(params)
         studies = {name: _study(name, params) for name in params.studies}
         _check_default(params)
-        check_needs(studies)
+        check_needs(studies, params.default)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    return Plan(params, studies)
+    return Plan(studies, params.default, params)
 
 
 def _study(name: str, params: Params) -> Study:
