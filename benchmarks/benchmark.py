@@ -14,9 +14,8 @@ import torch
 from textbook import TextbookMixture, loader
 from torch.utils.flop_counter import FlopCounterMode
 
-from moaplus.mixture.fit import State, epoch, start
+from moaplus.mixture.fit import Adam, State, epoch, start
 from moaplus.mixture.networks import Flat
-from moaplus.mixture.optimizer import Adam
 from moaplus.mixture.outcome import Outcome, residual_products
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import load

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from workspace import ROOT
 
-from moaplus.provenance.machine import processor
+from moaplus.provenance.origin import processor
 
 
 def main() -> int:

@@ -15,8 +15,7 @@ from moaplus.plan.params import Params
 from moaplus.plan.studies import load
 from moaplus.report.cells import share
 from moaplus.report.multiverse.nearest import FRESH, RETRAINED, fresh_study, nearest
-from moaplus.report.multiverse.readings import READINGS, USUAL, distance, held
-from moaplus.report.multiverse.shares import FIGURES, all_at_once
+from moaplus.report.multiverse.readings import FIGURES, READINGS, USUAL, all_at_once, distance, held
 from moaplus.report.multiverse.surrogate import Surrogate
 from moaplus.report.runs_table import recorded_runs
 from moaplus.storage.files import UserError

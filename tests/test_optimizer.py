@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from moaplus.mixture.optimizer import Adam
+from moaplus.mixture.fit import Adam
 from moaplus.mixture.schedules.one_cycle import one_cycle
 
 

@@ -15,7 +15,7 @@ import numpy  # noqa: F401 (so that its BLAS is among the pools)
 from threadpoolctl import threadpool_info
 
 from moaplus.plan.results import RESULTS, STUDIES, Report
-from moaplus.provenance.machine import processor
+from moaplus.provenance.origin import processor
 from moaplus.storage.files import UserError, quarantine, save_text
 
 PACKAGES = (

@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import platform
+from contextlib import suppress
+from pathlib import Path
 
 from moaplus.plan.runs import Run
 from moaplus.provenance.sources import digest
@@ -21,3 +24,14 @@ def settings_of(run: Run) -> dict:
 def history_digest(content: bytes) -> str:
     """Return what a model's header says of its history."""
     return hashlib.sha256(content).hexdigest()
+
+
+def processor() -> str:
+    """Name of the processor; on Linux with family and model, as two of one name can differ."""
+    facts: dict[str, str] = {}
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            key, _, value = line.partition(":")
+            facts.setdefault(key.strip(), value.strip())
+    name = facts.get("model name") or platform.processor() or platform.machine()
+    return ", ".join([name, *(f"{k} {facts[k]}" for k in ("cpu family", "model") if k in facts)])

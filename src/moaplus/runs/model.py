@@ -7,7 +7,7 @@ from torch import Tensor
 
 from moaplus.mixture.networks import MixtureOfAutoencoders
 from moaplus.plan.runs import Run
-from moaplus.provenance.machine import processor
+from moaplus.provenance.origin import processor
 from moaplus.runs.folder import load_weights
 from moaplus.storage.files import UserError, quarantine
 

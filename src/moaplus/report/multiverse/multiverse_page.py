@@ -19,8 +19,13 @@ from moaplus.report.multiverse.decisions import (
     surrogates,
 )
 from moaplus.report.multiverse.nearest import fresh_seeds, nearest_table
-from moaplus.report.multiverse.readings import USUAL, outcomes
-from moaplus.report.multiverse.shares import all_at_once, claims_by_reading, shares_table
+from moaplus.report.multiverse.readings import (
+    USUAL,
+    all_at_once,
+    claims_by_reading,
+    outcomes,
+    shares_table,
+)
 from moaplus.report.multiverse.surrogate import Surrogate
 from moaplus.report.runs_table import read_runs, recorded_studies
 from moaplus.storage.files import save_text
