@@ -23,9 +23,9 @@ OPTIMIZER_STATE = ("weights", "means", "squares", "count")
 class Adam:
     """Adam on a vector, with its usual constants (Kingma and Ba 2015, "Adam", algorithm 1).
 
-    With weight decay it is AdamW (Loshchilov and Hutter 2019, algorithm 2). torch.optim.Adam imports
-    torch's compiler, more than a second in each of many short runs; this is torch's functional Adam
-    with the state that it needs.
+    With weight decay it is AdamW (Loshchilov and Hutter 2019, algorithm 2). torch.optim.Adam
+    imports torch's compiler, more than a second in each of many short runs; this is torch's
+    functional Adam with the state that it needs.
     """
 
     def __init__(self, weights: Tensor, weight_decay: float = 0):
