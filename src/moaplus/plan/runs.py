@@ -56,7 +56,7 @@ class Run:
         selection: the images.
         network: of experts and gate.
         experts: M.
-        objective: what training minimises.
+        objective: whose value is the training loss.
         constants: of the objective.
         seed: of weights, batches and views.
         training: how long and how.

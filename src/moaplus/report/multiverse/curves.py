@@ -59,5 +59,6 @@ def _label(
     """An option as people read it."""
     if decision != IMAGES:
         return label_of(f"{decision}={words(params, decision, option)}")
-    chosen = (protocol for protocol in protocols if protocol.options[IMAGES] == option)
-    return images_in_short(next(chosen).runs[0].selection)
+    seen = protocols[0].runs[0].selection
+    images = params.decisions[IMAGES][option]
+    return images_in_short(*images.selections(seen.dataset, seen.subset_seed))
