@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from workspace import ROOT, call, change_params, make_workspace, planned_jobs
 
-from moaplus.plan.studies import Study, load
+from moaplus.plan.runs import Study
+from moaplus.plan.studies import load
 from moaplus.report.pages import pairs
 from moaplus.report.pages.codes import crossing
 from moaplus.report.pages.rates import own_rates

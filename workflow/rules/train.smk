@@ -25,7 +25,10 @@ rule train:
         gpu=1 if CONFIG.device == "gpu" else 0,
     params:
         settings=lambda wildcards: PLAN.run(wildcards.run).settings(),
-        sources=lambda wildcards: step_digest("train", *PLAN.run(wildcards.run).modules),
+        # What the plan's sources say of a training stands in its settings.
+        sources=lambda wildcards: step_digest(
+            "train", *PLAN.run(wildcards.run).modules, without="plan"
+        ),
         device=CONFIG.device,
     shell:
         "python -m moaplus.cli train {wildcards.run:q}"

@@ -58,7 +58,7 @@ class Keys:
     def _check(self, value, handler):
         check_keys(value, self.allowed, self.required)
         if len(value) < self.least:
-            raise PydanticCustomError("not_allowed", _block(self.allowed))
+            raise PydanticCustomError("not_allowed", _format_block(self.allowed))
         found = handler(value)
         return {key: found[key] for key in value}
 
@@ -133,13 +133,13 @@ def list_of(
         ),
         BeforeValidator(_check_list),
         *([AfterValidator(_check_distinct)] if distinct else []),
-        Allowed(f"a list{count}{same}, each {words_of(item)}"),
+        Allowed(f"a list{count}{same}, each {format_allowed(item)}"),
     ]
 
 
 def block_of(key: Any, value: Any, least: int = 0) -> Any:
     """Return the type of a block with keys that a user chooses."""
-    words = f"a block with keys: {words_of(key)}"
+    words = f"a block with keys: {format_allowed(key)}"
     return Annotated[dict[key, value], Field(min_length=least or None), Allowed(words)]
 
 
@@ -157,14 +157,14 @@ def some_of(
 def either(**kinds: Any) -> Any:
     """Return the type of a value of several kinds: `word`, `number`, `list`, `block`."""
     tagged = tuple(Annotated[kind, Tag(f"<{name}>")] for name, kind in kinds.items())
-    words = ", or ".join(words_of(kind) for kind in kinds.values())
+    words = ", or ".join(format_allowed(kind) for kind in kinds.values())
     return Annotated[Union[tagged], Discriminator(_kind), Allowed(words)]  # noqa: UP007
 
 
-def words_of(kind: Any) -> str:
+def format_allowed(kind: Any) -> str:
     """Return what a type allows, for example `a whole number from 1 to 4,096`."""
     if isinstance(kind, type) and issubclass(kind, Block):
-        return _block(kind.model_fields)
+        return _format_block(kind.model_fields)
     return next(each.words for each in get_args(kind) if isinstance(each, Allowed))
 
 
@@ -181,7 +181,7 @@ def check_keys(value: object, allowed: Collection[str], required: Collection[str
         PydanticCustomError: if not.
     """
     if not isinstance(value, dict):
-        raise PydanticCustomError("not_allowed", _block(allowed))
+        raise PydanticCustomError("not_allowed", _format_block(allowed))
     unknown = ", ".join(repr(key) for key in value if key not in allowed)
     if unknown:
         words = f"{unknown}: no such key; allowed: {', '.join(allowed)}"
@@ -191,7 +191,7 @@ def check_keys(value: object, allowed: Collection[str], required: Collection[str
         raise PydanticCustomError("keys", f"without {missing}; needed: {', '.join(required)}")
 
 
-def _block(keys: Collection[str]) -> str:
+def _format_block(keys: Collection[str]) -> str:
     return f"a block with some of: {', '.join(keys)}"
 
 

@@ -16,17 +16,13 @@ shows beside, what their runs must be.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from moaplus.plan.choices import literal, names
-from moaplus.plan.runs import Run
+from moaplus.plan.runs import Run, Study
 from moaplus.storage.files import UserError
 
-if TYPE_CHECKING:
-    from moaplus.plan.studies import Study
 
-
-def check_needs(studies: "dict[str, Study]", default: tuple[str, ...]) -> None:
+def check_needs(studies: dict[str, Study], default: tuple[str, ...]) -> None:
     """See that the page of each study that has one can show it, and figures the default studies.
 
     Raises:
@@ -41,12 +37,12 @@ def check_needs(studies: "dict[str, Study]", default: tuple[str, ...]) -> None:
     for page in names("report/pages"):
         if page in studies:
             needs = literal("report/pages", page, "NEEDS") or {}
-            for name in studies.keys() & needs:
+            for name in (name for name in needs if name in studies):
                 for fault in _faults(studies[name], needs[name], studies):
                     raise UserError(f"studies.{name}: {fault}, as its page needs")
 
 
-def _faults(study: "Study", needs: dict, studies: "dict[str, Study]") -> Iterator[str]:
+def _faults(study: Study, needs: dict, studies: dict[str, Study]) -> Iterator[str]:
     """Yield what a study must be and is not."""
     seed = study.runs[0].seed  # what there is with one seed, there is with each
     rows = [_values(run) for run in study.runs if run.seed == seed]

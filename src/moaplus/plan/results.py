@@ -7,8 +7,8 @@ from pathlib import Path
 
 from moaplus.plan.choices import names, names_with
 from moaplus.plan.references import Reference
-from moaplus.plan.runs import Run
-from moaplus.plan.studies import Plan, Study, references_of
+from moaplus.plan.runs import Run, Study
+from moaplus.plan.studies import Plan, references_of
 from moaplus.storage.files import one_of
 
 BENCHMARKS = Path("logs/benchmarks")  # Snakemake's records of time and memory, not versioned

@@ -2,6 +2,7 @@
 
 A run is one training. Its folder reads like its description, for example
 `models/mnist-0+1/cae/M2/moa_plus/seed3`, so the folder alone says what to train.
+A study is a named selection of runs.
 """
 
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ class Run:
         selection: the images.
         network: of experts and gate.
         experts: M.
-        objective: what training minimises.
+        objective: whose value is the training loss.
         constants: of the objective.
         seed: of weights, batches and views.
         training: how long and how.
@@ -159,3 +160,24 @@ class Run:
             "seed": self.seed,
             "training": self.training.model_dump(exclude_defaults=True),
         }
+
+
+@dataclass(frozen=True)
+class Study:
+    """A named selection of runs.
+
+    Attributes:
+        name: in params.yaml.
+        runs: each once.
+        references: the reference methods that stand beside them.
+    """
+
+    name: str
+    runs: tuple[Run, ...]
+    references: tuple[str, ...]
+
+    @property
+    def common_changes(self) -> list[str]:
+        """The changes of the top level of params.yaml that all of its runs make."""
+        first, *others = dict.fromkeys(run.changes for run in self.runs)
+        return [change for change in first if all(change in changes for changes in others)]

@@ -10,30 +10,9 @@ from moaplus.plan.multiverse import Protocol, check_multiverse, draw
 from moaplus.plan.needs import check_needs
 from moaplus.plan.params import PARAMS, Params, WayBlock, read_params
 from moaplus.plan.references import Reference
-from moaplus.plan.runs import Run, Selection
+from moaplus.plan.runs import Run, Selection, Study
 from moaplus.plan.settings import Settings, grid
 from moaplus.storage.files import UserError, one_of
-
-
-@dataclass(frozen=True)
-class Study:
-    """A named selection of runs.
-
-    Attributes:
-        name: in params.yaml.
-        runs: each once.
-        references: the reference methods that stand beside them.
-    """
-
-    name: str
-    runs: tuple[Run, ...]
-    references: tuple[str, ...]
-
-    @property
-    def common_changes(self) -> list[str]:
-        """The changes of the top level of params.yaml that all of its runs make."""
-        first, *others = dict.fromkeys(run.changes for run in self.runs)
-        return [change for change in first if all(change in changes for changes in others)]
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,11 @@ from moaplus.provenance.sources import digest
 
 
 def origin_of(run: Run) -> dict:
-    """Return a run's settings and the digest of the sources that train it, as JSON has them."""
-    sources = digest("moaplus.runs.training", *run.modules)
+    """Return a run's settings and the digest of the sources that train it, as JSON has them.
+
+    What the plan's sources say of a training stands in the settings.
+    """
+    sources = digest("moaplus.runs.training", *run.modules, without="plan")
     return json.loads(json.dumps({"settings": run.settings(), "sources": sources}))
 
 

@@ -14,20 +14,27 @@ PACKAGE = Path(__file__).parents[1]
 CLI = PACKAGE / "cli.py"
 
 
-def step_digest(step: str, *chosen: str) -> str:
+def step_digest(step: str, *chosen: str, without: str = "") -> str:
     """Return the digest of the sources on which a step of the workflow depends.
 
     A step is a command of `cli.py`: what its function imports makes the result. The arguments
     after it are modules that the step loads by name.
     """
-    return digest(*_commands()[f"_{step}"], *chosen)
+    return digest(*_commands()[f"_{step}"], *chosen, without=without)
 
 
 @functools.cache
-def digest(*modules: str) -> str:
-    """Return the SHA-256 of the sources that some modules import, themselves included."""
+def digest(*modules: str, without: str = "") -> str:
+    """Return the SHA-256 of the sources that some modules import, themselves included.
+
+    Args:
+        modules: by their full names.
+        without: a package of ours whose sources are left out.
+    """
     content = hashlib.sha256()
     for path in _closure(*modules):
+        if without and path.is_relative_to(PACKAGE / without):
+            continue
         content.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())
     return content.hexdigest()
 

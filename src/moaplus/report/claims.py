@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from moaplus.plan.runs import Selection
-from moaplus.plan.studies import Study
+from moaplus.plan.runs import Selection, Study
 from moaplus.report.cells import improvement, mean_of, paired_difference
 from moaplus.report.lines import lines_of, rows_by_line
 from moaplus.report.quantities import LOSSES, QUANTITIES

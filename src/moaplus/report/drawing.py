@@ -18,8 +18,8 @@ from matplotlib.figure import Figure, FigureBase
 from moaplus.data.images import load_labels
 from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.results import STUDIES, figure_files, study_figure
-from moaplus.plan.runs import Run
-from moaplus.plan.studies import Plan, Study
+from moaplus.plan.runs import Run, Study
+from moaplus.plan.studies import Plan
 from moaplus.report.cells import mean_of
 from moaplus.report.runs_table import read_runs, trained_runs
 from moaplus.report.titles import METHODS, label_run

@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from moaplus.plan.results import CLAIMS_PAGE, FIGURES, MULTIVERSE, OPENING, RESULTS, report_of
-from moaplus.plan.studies import Plan, Study
+from moaplus.plan.runs import Study
+from moaplus.plan.studies import Plan
 from moaplus.report.cells import Cell, markdown
 from moaplus.report.claims import PAPER_COMPARISONS, ClaimResult, claim_results
 from moaplus.report.html import rendered

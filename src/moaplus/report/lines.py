@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from moaplus.plan.references import REFERENCE_METHODS
-from moaplus.plan.runs import Selection
-from moaplus.plan.studies import Study
+from moaplus.plan.runs import Selection, Study
 
 CONFIGURATION = "configuration"  # column of runs.csv, and last heading of a table
 

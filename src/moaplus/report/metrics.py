@@ -5,8 +5,8 @@ import json
 import pandas as pd
 
 from moaplus.plan.results import METRICS, RESULTS, report_of
-from moaplus.plan.runs import Selection
-from moaplus.plan.studies import Plan, Study
+from moaplus.plan.runs import Selection, Study
+from moaplus.plan.studies import Plan
 from moaplus.report.lines import Line, lines_of, rows_by_line
 from moaplus.report.runs_table import read_runs
 from moaplus.storage.files import save_text

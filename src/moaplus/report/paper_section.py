@@ -3,8 +3,7 @@
 import pandas as pd
 
 from moaplus.plan.choices import PAPER_MODELS
-from moaplus.plan.runs import Selection
-from moaplus.plan.studies import Study
+from moaplus.plan.runs import Selection, Study
 from moaplus.report.cells import Cell, cell, markdown
 from moaplus.report.claims import PAPER_FIGURES, RULE, claim_results, format_verdict
 from moaplus.report.lines import CONFIGURATION, count_images, explain_rows, lines_of, rows_by_line

@@ -9,8 +9,8 @@ import pandas as pd
 from moaplus.data.images import load_labels
 from moaplus.plan.references import Reference
 from moaplus.plan.results import RESULTS, Report
-from moaplus.plan.runs import SPLITS, Run
-from moaplus.plan.studies import Plan, Study
+from moaplus.plan.runs import SPLITS, Run, Study
+from moaplus.plan.studies import Plan
 from moaplus.provenance.records import load_record
 from moaplus.report.titles import setting_values
 from moaplus.runs.scoring import describe

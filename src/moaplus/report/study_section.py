@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from moaplus.plan.runs import Selection
-from moaplus.plan.studies import Study
+from moaplus.plan.runs import Selection, Study
 from moaplus.report.cells import Cell, cell, cells, improvement, markdown, paired_difference
 from moaplus.report.claims import direction
 from moaplus.report.lines import (

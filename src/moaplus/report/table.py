@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from moaplus.plan.results import PAGES, RESULTS, Report
-from moaplus.plan.runs import Network, Training
-from moaplus.plan.studies import Plan, Study
+from moaplus.plan.runs import Network, Study, Training
+from moaplus.plan.studies import Plan
 from moaplus.report.pages import paper
 from moaplus.report.paper_section import PAPER, asks_the_paper, paper_sections
 from moaplus.report.runs_table import failed_runs, read_runs

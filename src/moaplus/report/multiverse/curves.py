@@ -60,5 +60,6 @@ def _label(
     """Return an option as people read it."""
     if decision != IMAGES:
         return format_setting(decision, params.decisions[decision][option])
-    chosen = (protocol for protocol in protocols if protocol.options[IMAGES] == option)
-    return format_images(next(chosen).runs[0].selection)
+    seen = protocols[0].runs[0].selection
+    images = params.decisions[IMAGES][option]
+    return format_images(*images.selections(seen.dataset, seen.subset_seed))

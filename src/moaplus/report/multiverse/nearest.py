@@ -3,11 +3,12 @@
 import pandas as pd
 
 from moaplus.plan.multiverse import Protocol
-from moaplus.plan.studies import Plan, Study
+from moaplus.plan.runs import Study
+from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
 from moaplus.report.claims import PAPER_FIGURES
 from moaplus.report.multiverse.readings import USUAL, distance, outcomes
-from moaplus.report.paper_section import count_seeds, verdict_lines
+from moaplus.report.paper_section import asks_the_paper, count_seeds, verdict_lines
 from moaplus.report.quantities import QUANTITIES
 from moaplus.report.runs_table import recorded_runs
 from moaplus.report.titles import METHODS
@@ -50,7 +51,8 @@ def fresh_study(plan: Plan, protocol: Protocol) -> Study | None:
     """Return the study that trains a protocol with seeds that had no part in the search for it."""
     for study in plan.studies.values():
         run = study.runs[0]
-        if run.seed >= FRESH and run.protocol == protocol.runs[0].protocol:
+        fresh = run.seed >= FRESH and run.protocol == protocol.runs[0].protocol
+        if fresh and asks_the_paper(study):
             return study
     return None
 

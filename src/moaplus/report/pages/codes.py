@@ -7,7 +7,8 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from moaplus.plan.choices import PAPER_MODELS
-from moaplus.plan.studies import Plan, Study
+from moaplus.plan.runs import Study
+from moaplus.plan.studies import Plan
 from moaplus.report.cells import cells, markdown
 from moaplus.report.claims import direction
 from moaplus.report.drawing import draw_means

@@ -7,8 +7,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from moaplus.plan.runs import N_CLASSES
-from moaplus.plan.studies import Plan, Study
+from moaplus.plan.runs import N_CLASSES, Study
+from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown, share
 from moaplus.report.titles import METHODS
 

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from moaplus.plan.studies import Plan, Study
+from moaplus.plan.runs import Study
+from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
 from moaplus.report.paper_section import LONG, SEEDS, count_seeds, rule, tables, verdict_lines
 from moaplus.report.runs_table import recorded_studies

@@ -6,8 +6,8 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from moaplus.plan.choices import PAPER_MODELS
-from moaplus.plan.runs import Run, Selection
-from moaplus.plan.studies import Plan, Study
+from moaplus.plan.runs import Run, Selection, Study
+from moaplus.plan.studies import Plan
 from moaplus.report.cells import cells, markdown
 from moaplus.report.drawing import draw_means, ticks
 from moaplus.report.paper_section import rule, verdict_lines

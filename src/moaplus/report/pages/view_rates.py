@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from moaplus.plan.studies import Plan, Study
+from moaplus.plan.runs import Study
+from moaplus.plan.studies import Plan
 from moaplus.report.cells import cells, markdown
 from moaplus.report.tuning import at_an_end, mean_objectives
 
