@@ -96,7 +96,6 @@ def docstrings(path: Path) -> dict[str, str]:
     return {place: text for place, text in texts.items() if text}
 
 
-@pytest.mark.xfail(reason="until the last docstring is rewritten")
 def test_docstrings_of_functions_begin_with_a_verb():
     found = {place: text for path in SOURCES for place, text in docstrings(path).items()}
     first = {place: re.match(r"\W*(\w*)", text)[1] for place, text in found.items()}

@@ -6,7 +6,7 @@ PUBLIC = {"MoAPlus": "estimator", "minimax_weights": "theory.concentrations"}
 
 
 def __getattr__(name: str) -> object:
-    """A public name, imported when it is asked for: plans and tables need no torch."""
+    """Import a public name when it is asked for: plans and tables need no torch."""
     if name not in PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{PUBLIC[name]}"), name)

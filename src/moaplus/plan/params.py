@@ -105,7 +105,7 @@ class StudyBlock(WayBlock):
 
     @property
     def seed_list(self) -> list[int]:
-        """The seeds one by one."""
+        """Return the seeds one by one."""
         if isinstance(self.seeds, tuple):
             return list(self.seeds)
         return list(range(self.seeds.first, self.seeds.first + self.seeds.count))
@@ -140,7 +140,7 @@ class Params(Block):
 
     @property
     def top_level(self) -> Settings:
-        """The settings of runs that nothing changes."""
+        """Return the settings of runs that nothing changes."""
         return Settings(self.model, self.train)
 
     def named_settings(self, name: str | None) -> dict:

@@ -26,7 +26,7 @@ class Reference:
 
     @property
     def path(self) -> Path:
-        """npz of cluster numbers, uint8 (n,), under `M{M}-seed{seed}-{split}`."""
+        """Return the npz of cluster numbers, uint8 (n,), under `M{M}-seed{seed}-{split}`."""
         return MODELS / self.selection.name / "references" / self.method / "clusters.npz"
 
     def configuration(self, clusters: int) -> str:

@@ -50,29 +50,29 @@ class Report:
 
     @property
     def metrics(self) -> list[Path]:
-        """The headline figures for DVC, a file for each selection of the first study."""
+        """Return the headline figures for DVC, a file for each selection of the first study."""
         selections = dict.fromkeys(run.selection.name for run in self.studies[0].runs)
         return [METRICS / f"{name}.json" for name in selections]
 
     @property
     def pages(self) -> list[Path]:
-        """The default results as the HTML report shows them; they are not versioned."""
+        """Return the default results as the HTML report shows them; they are not versioned."""
         shown = [self.runs_table, self.table, CLAIMS_PAGE, AUDIT]
         return [OPENING, *(path.with_suffix(".html") for path in shown)]
 
     @property
     def environment(self) -> Path:
-        """On what and by what the results in the folder were made."""
+        """Return where it stands on what and by what the results were made."""
         return self.folder / "environment.json"
 
     @cached_property
     def runs(self) -> list[Run]:
-        """The runs of its studies, each once."""
+        """Return the runs of its studies, each once."""
         return list({run.folder: run for study in self.studies for run in study.runs}.values())
 
     @property
     def references(self) -> list[Reference]:
-        """The reference clusterings beside its runs."""
+        """Return the reference clusterings beside its runs."""
         return references_of(self.studies)
 
     @property
@@ -82,7 +82,7 @@ class Report:
 
     @property
     def results(self) -> list[Path]:
-        """All that the folder holds, except the record of what made it."""
+        """Return all that the folder holds, except the record of what made it."""
         if self.folder == MULTIVERSE:
             curves = [path for paths in MULTIVERSE_CURVES.values() for path in paths]
             return [self.runs_table, MULTIVERSE_PAGE, *curves]

@@ -31,7 +31,7 @@ class Selection:
 
     @cached_property
     def name(self) -> str:
-        """The selection in words, for example `mnist-0+1` or `mnist-all-n12665`."""
+        """Return the selection in words, for example `mnist-0+1` or `mnist-all-n12665`."""
         everything = self.classes == tuple(range(N_CLASSES))
         classes = "all" if everything else "+".join(map(str, self.classes))
         subset = "" if self.images is None else f"-n{self.images}"
@@ -40,12 +40,12 @@ class Selection:
 
     @property
     def images_path(self) -> Path:
-        """npz of `train` and `test` images, uint8 (n, 28, 28)."""
+        """Return the npz of `train` and `test` images, uint8 (n, 28, 28)."""
         return SELECTED / self.name / "images.npz"
 
     @property
     def labels_path(self) -> Path:
-        """npz of `train` and `test` labels, uint8 (n,): read by evaluation, never by training."""
+        """Return the npz of `train` and `test` labels, uint8 (n,), which training never reads."""
         return SELECTED / self.name / "labels.npz"
 
 
@@ -77,30 +77,30 @@ class Run:
 
     @cached_property
     def protocol(self) -> PurePath:
-        """Images, network, training and M: `mnist-0+1/cae-latent=8/M2`."""
+        """Return images, network, training and M: `mnist-0+1/cae-latent=8/M2`."""
         network = "-".join((self.network.architecture, *self.changes))
         return PurePath(f"{self.selection.name}/{network}/M{self.experts}")
 
     @cached_property
     def configuration(self) -> PurePath:
-        """All of this run but its seed: `mnist-0+1/cae-latent=8/M2/moa_plus`."""
+        """Return all of this run but its seed: `mnist-0+1/cae-latent=8/M2/moa_plus`."""
         return self.protocol / self.objective
 
     @cached_property
     def folder(self) -> Path:
-        """The run's folder: `model.safetensors`, `history.csv`, `concentrations.npz`, …."""
+        """Return the run's folder: `model.safetensors`, `history.csv`, …."""
         return (MODELS if self.keep else SCRATCH) / self.configuration / f"seed{self.seed}"
 
     @property
     def record(self) -> Path:
-        """JSON of its settings, scores and curves, from which all tables are made."""
+        """Return the JSON of its settings, scores and curves, from which all tables are made."""
         if self.keep:
             return self.folder / "record.json"
         return RECORDS / self.configuration / f"seed{self.seed}.json"
 
     @property
     def shared_record(self) -> Path:
-        """A record that the runs of all objectives of a protocol and seed share."""
+        """Return a record that the runs of all objectives of a protocol and seed share."""
         return RECORDS / self.protocol / f"seed{self.seed}.json"
 
     @property
@@ -121,17 +121,17 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """Where an interrupted training goes on; there only until the run is complete."""
+        """Return where an interrupted training goes on; it is there until the run is complete."""
         return self.folder / "checkpoint.safetensors"
 
     @property
     def files(self) -> tuple[Path, Path, Path, Path]:
-        """All that training and evaluation write."""
+        """Return all that training and evaluation write."""
         return self.model, self.history, self.concentrations, self.samples
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """The modules that its training loads by name."""
+        """Return the modules that its training loads by name."""
         return (
             f"moaplus.mixture.objectives.{self.objective}",
             f"moaplus.mixture.architectures.{self.network.architecture}",
@@ -178,6 +178,6 @@ class Study:
 
     @property
     def common_changes(self) -> list[str]:
-        """The changes of the top level of params.yaml that all of its runs make."""
+        """Return the changes of the top level of params.yaml that all of its runs make."""
         first, *others = dict.fromkeys(run.changes for run in self.runs)
         return [change for change in first if all(change in changes for changes in others)]

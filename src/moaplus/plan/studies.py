@@ -31,49 +31,49 @@ class Plan:
 
     @property
     def settings(self) -> Settings:
-        """The settings of params.yaml's top level."""
+        """Return the settings of params.yaml's top level."""
         return self.params.top_level
 
     @property
     def checkpoint_every(self) -> int:
-        """Epochs from one checkpoint to the next."""
+        """Return the epochs from one checkpoint to the next."""
         return self.params.checkpoint_every
 
     @cached_property
     def default_runs(self) -> dict[str, Run]:
-        """The runs of the default studies, each once, by folder."""
+        """Return the runs of the default studies, each once, by folder."""
         return {str(run.folder): run for name in self.default for run in self.studies[name].runs}
 
     @cached_property
     def all_runs(self) -> dict[str, Run]:
-        """The runs of every study and of the multiverse, each once, by folder."""
+        """Return the runs of every study and of the multiverse, each once, by folder."""
         runs = (run for protocol in self.protocols for run in protocol.runs)
         return self.study_runs | {str(run.folder): run for run in runs}
 
     @cached_property
     def study_runs(self) -> dict[str, Run]:
-        """The runs of every study, each once, by folder."""
+        """Return the runs of every study, each once, by folder."""
         return {str(run.folder): run for study in self.studies.values() for run in study.runs}
 
     @cached_property
     def protocols(self) -> tuple[Protocol, ...]:
-        """The protocols of the multiverse; none where params.yaml has none."""
+        """Return the protocols of the multiverse; none where params.yaml has none."""
         return draw(self.params) if self.params.multiverse else ()
 
     @cached_property
     def selections(self) -> dict[str, Selection]:
-        """The selections of every study, by name."""
+        """Return the selections of every study, by name."""
         return {run.selection.name: run.selection for run in self.all_runs.values()}
 
     @cached_property
     def references(self) -> dict[str, Reference]:
-        """The reference clusterings of every study, by path."""
+        """Return the reference clusterings of every study, by path."""
         found = references_of(self.studies.values())
         return {str(reference.path): reference for reference in found}
 
     @property
     def probed_runs(self) -> list[Run]:
-        """A MoA+ run of each default selection and M, for what the audit measures on its gate."""
+        """Return a MoA+ run of each default selection and M, for what the audit measures."""
         runs: dict[tuple[Selection, int], Run] = {}
         for run in self.default_runs.values():
             if run.objective == "moa_plus":

@@ -27,7 +27,7 @@ class Method(Protocol):
         """Learn from images (n, 784) how to see others: (m, 784) -> (m, features)."""
 
     def clusterer(self, clusters: int, seed: int):
-        """An estimator of scikit-learn with `fit` and `predict`."""
+        """Return an estimator of scikit-learn with `fit` and `predict`."""
 
 
 @threadpool_limits.wrap(limits=1)  # the last bits depend on the number of threads

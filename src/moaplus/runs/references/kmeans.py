@@ -4,10 +4,10 @@ from sklearn.cluster import KMeans
 
 
 def embed(images, seed, settings):
-    """Pixels as they are."""
+    """Return pixels as they are."""
     return lambda images: images
 
 
 def clusterer(clusters, seed):
-    """From one start, as each run of ours has one."""
+    """Return k-means from one start, as each run of ours has one."""
     return KMeans(clusters, n_init=1, random_state=seed)

@@ -7,10 +7,10 @@ COMPONENTS = 50
 
 
 def embed(images, seed, settings):
-    """The first principal components."""
+    """Return the first principal components."""
     return PCA(min(COMPONENTS, len(images)), random_state=seed).fit(images).transform
 
 
 def clusterer(clusters, seed):
-    """A mixture with full covariances."""
+    """Return a mixture with full covariances."""
     return GaussianMixture(clusters, random_state=seed)

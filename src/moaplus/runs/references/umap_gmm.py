@@ -5,7 +5,7 @@ from moaplus.storage.files import UserError
 
 
 def embed(images, seed, settings):
-    """Ten coordinates, by the settings that UMAP's documentation advises for clustering."""
+    """Return ten coordinates, by the settings that UMAP's documentation advises for clustering."""
     try:
         from umap import UMAP
     except ModuleNotFoundError as error:
