@@ -13,7 +13,7 @@ from moaplus.runs.training import fit_kwargs
 
 
 def embed(images, seed, settings):
-    """Return the codes of a CAE trained as `settings` has it, which is standard MoA's training with M = 1."""
+    """Return the codes of a CAE, trained as standard MoA with M = 1."""
     prepare_device("cpu", threads=1)
     torch.manual_seed(seed)
     network, training = settings.network, settings.training
