@@ -137,5 +137,5 @@ def test_a_checkpoint_of_something_else_counts_as_none(run, never_killed, monkey
         assert made(run) == never_killed
         run.model.unlink()
     run.checkpoint.write_bytes(whole)
-    monkeypatch.setattr(origin, "digest", lambda *_: "other sources")
+    monkeypatch.setattr(origin, "digest", lambda *_, **__: "other sources")
     assert not train(run, monkeypatch, steps=11)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
-from moaplus.mixture.history import EpochStatistics
+from moaplus.mixture.history import EpochStatistics, NotFiniteError
 from moaplus.mixture.networks import Flat, MixtureOfAutoencoders
 from moaplus.mixture.outcome import Outcome
 
@@ -72,6 +72,19 @@ class State:
     optimizer: Adam
     order: torch.Generator
     rows: list[dict] = field(default_factory=list)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return the weights of the mixture by name.
+
+        Raises:
+            NotFiniteError: if one is not finite.
+        """
+        state = self.network.mixture.state_dict()
+        weights = {name: values.cpu().numpy() for name, values in state.items()}
+        for name, values in weights.items():
+            if not np.isfinite(values).all():
+                raise NotFiniteError(f"{name} is not finite after the last step")
+        return weights
 
     def snapshot(self) -> tuple[dict[str, np.ndarray], str]:
         """Return the state as arrays by name, torch's own random state included, and as JSON."""

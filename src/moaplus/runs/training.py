@@ -14,11 +14,13 @@ from tqdm import tqdm
 from moaplus.data.images import load_images
 from moaplus.mixture.fit import Objective, State, fit, start
 from moaplus.mixture.history import NotFiniteError, history_text
+from moaplus.mixture.networks import MixtureOfAutoencoders
 from moaplus.plan.runs import Run, Training
 from moaplus.runs.folder import TrainingFiles
-from moaplus.runs.model import DIVERGED_REMEDY, DivergedError, build, made_by, prepare_device
+from moaplus.runs.model import DIVERGED_REMEDY, DivergedError, made_by, prepare_device
 from moaplus.storage.files import UserError
 
+PROGRESS = ("epoch", "objective", "mixture_error", "routed_error")  # what the log says of an epoch
 START_SETTINGS = set(start.__kwdefaults__)  # of a training, that `start` takes
 
 
@@ -52,13 +54,13 @@ def train(
     if run.experts > len(images):
         raise UserError(f"{run.folder}: {run.experts} experts for {len(images)} images")
     torch.manual_seed(run.seed)
-    mixture = build(run).to(target)
+    mixture = MixtureOfAutoencoders(run.experts, **dict(run.network)).to(target)
     settings = {key: getattr(run.training, key) for key in START_SETTINGS}
     state = start(mixture, run.seed, **settings)
     weights, failed = {}, None
     try:
         _fit(files, state, images, target, checkpoint_every)
-        weights = _weights(state)
+        weights = state.weights()
     except NotFiniteError as error:
         failed = f"{run.folder}: {error}; {DIVERGED_REMEDY}"
     history = history_text(state.rows)
@@ -95,28 +97,16 @@ def _fit(
     if checkpoint := files.load_checkpoint(made):
         state.restore(*checkpoint)
     epochs = run.training.epochs
-    progress = tqdm(total=epochs, initial=len(state.rows), desc=str(run.folder), disable=None)
+    bar = tqdm(total=epochs, initial=len(state.rows), desc=str(run.folder), disable=None)
 
     def after_epoch(state: State) -> None:
         if checkpoint_every and len(state.rows) % checkpoint_every == 0:
-            files.save_checkpoint(*state.snapshot(), made)
-        progress.write(json.dumps(_progress(state.rows[-1], epochs)), file=sys.stderr)
-        progress.update()
+            arrays, progress = state.snapshot()
+            files.save_checkpoint(arrays, progress, made)
+        shown = {key: state.rows[-1][key] for key in PROGRESS} | {"epochs": epochs}
+        bar.write(json.dumps(shown), file=sys.stderr)
+        bar.update()
 
     inputs = torch.from_numpy(images).to(device)
     fit(state, inputs, objective_of(run), **training, after_epoch=after_epoch)
-    progress.close()
-
-
-def _progress(row: dict, epochs: int) -> dict:
-    """Return what the log says of an epoch, for people and for Snakemake's logger."""
-    shown = ("epoch", "objective", "mixture_error", "routed_error")
-    return {key: row[key] for key in shown} | {"epochs": epochs}
-
-
-def _weights(state: State) -> dict[str, np.ndarray]:
-    weights = {k: v.cpu().numpy() for k, v in state.network.mixture.state_dict().items()}
-    for name, values in weights.items():
-        if not np.isfinite(values).all():
-            raise NotFiniteError(f"{name} is not finite after the last step")
-    return weights
+    bar.close()
