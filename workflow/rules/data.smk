@@ -32,6 +32,7 @@ rule select:
     conda:
         "../envs/moaplus.yml"
     params:
-        sources=step_digest("select"),
+        # What the plan's sources say of a selection stands in its name.
+        sources=step_digest("select", without="plan"),
     shell:
         "python -m moaplus.cli select {wildcards.selection:q} > {log:q} 2>&1"
