@@ -1,6 +1,7 @@
 """`make faults` on the real DAG: some of each kind, and with --all every one."""
 
 import dataclasses
+import itertools
 import subprocess
 from collections.abc import Iterator
 
@@ -51,7 +52,8 @@ def test_two_at_once(lab):
 
 
 def test_wrong_mirrors(lab):
-    assert survived(faults.bad_mirrors(making(lab, "data"), ("stalls", "half a file")))
+    kinds = ("stalls", "half a file")
+    assert survived(itertools.islice(faults.bad_mirrors(lab, kinds), len(kinds)))  # no real fetch
 
 
 def test_a_failed_training_is_named_and_left_out(lab):
