@@ -43,13 +43,6 @@ def test_what_only_looks_changes_nothing(done, options):
         assert said.count(": damaged") == 3
 
 
-def test_a_clock_has_no_part_in_what_is_made_by_sources(done):
-    ahead = time.time() + 3600
-    for source in ("runs/evaluation.py", "mixture/fit.py", "report/table.py"):
-        os.utime(done / "src/moaplus" / source, (ahead, ahead))
-    assert planned_jobs(done) == {}
-
-
 def test_a_valid_model_outlives_whatever_fails(done):
     models = {path: path.read_bytes() for path in done.glob("models/**/model.safetensors")}
     ahead = time.time() + 3600

@@ -191,11 +191,31 @@ def test_missing_images_and_unknown_names_are_named(workspace, capsys):
     assert main(["reference", "models/nothing"]) == 1
 
 
+def made(run) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in run.folder.iterdir()}
+
+
+def test_what_a_process_trained_before_changes_no_byte(smoke_run):
+    runs = [dataclasses.replace(smoke_run, seed=seed) for seed in (0, 1, 2)]
+    for run in runs:
+        training.train(run)
+        evaluate(run)
+    before = [made(run) for run in runs]
+    for run in runs:
+        for path in run.folder.iterdir():
+            path.unlink()
+    for run in reversed(runs):
+        training.train(run)
+        evaluate(run)
+    assert [made(run) for run in runs] == before
+    assert set(before[0]) == {path.name for path in runs[0].files}
+
+
 def test_a_gpu_that_is_not_there_is_said_in_a_line(workspace):
     said = call(
         workspace,
         "env", "CUDA_VISIBLE_DEVICES=", "moaplus", "train", f"{RUNS}/M2/moa/seed0",
         "--device", "gpu", ok=False,
     )  # fmt: skip
-    assert "images.npz: missing" in said or "device gpu: torch finds no GPU here" in said
+    assert "moaplus: device gpu: torch finds no GPU here; train without" in said
     assert "Traceback" not in said
