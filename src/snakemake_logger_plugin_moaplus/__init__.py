@@ -52,7 +52,7 @@ class Job:
     def state(self) -> tuple[float, str]:
         """Return which share of its training is done, and what to show of it."""
         progress, _ = self.read()
-        if not progress:
+        if "epoch" not in progress:
             return 0.0, self.title
         epoch, epochs = progress["epoch"], progress["epochs"]
         loss = progress["mixture_error"]

@@ -29,6 +29,7 @@ rule select:
         labels=f"{SELECTED}/{{selection}}/labels.npz",
     log:
         "logs/selected/{selection}.log",
+    priority: 1000  # so that the longest trainings can begin
     conda:
         "../envs/moaplus.yml"
     params:

@@ -67,6 +67,7 @@ rule reference:
         f"{MODELS}/{{selection}}/references/{{method}}/clusters.npz",
     log:
         "logs/{selection}/references/{method}.log",
+    priority: 100  # one takes as long as many trainings
     conda:
         "../envs/moaplus.yml"
     threads: 1

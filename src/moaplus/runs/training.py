@@ -47,7 +47,7 @@ def train(
     if header := files.find_model():
         if header.failed:
             raise DivergedError(header.failed)
-        print(f"{run.model}: already trained", file=sys.stderr)
+        print(json.dumps({"already trained": str(run.model)}), file=sys.stderr)
         return
     target = prepare_device(device, threads)
     images = load_images(run.selection)["train"]
