@@ -89,9 +89,14 @@ NO_VERBS = {
 
 
 def docstrings(path: Path) -> dict[str, str]:
-    """The docstrings of a source's functions, by file and line."""
+    """The docstrings of a source's functions, by file and line; a property's is a noun."""
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+    functions = [
+        node
+        for node in nodes
+        if isinstance(node, ast.FunctionDef)
+        and not any("property" in ast.unparse(decorator) for decorator in node.decorator_list)
+    ]
     texts = {f"{path.relative_to(ROOT)}:{f.lineno}": ast.get_docstring(f) for f in functions}
     return {place: text for place, text in texts.items() if text}
 
