@@ -23,7 +23,7 @@ try:
     from moaplus.plan.runs import MODELS, SELECTED
     from moaplus.plan.studies import load
     from moaplus.provenance.sources import step_digest
-    from moaplus.provenance.verify import FileFacts, find_faults, find_record
+    from moaplus.provenance.verify import FileFacts, check_writable, find_faults, find_record
     from moaplus.storage.files import UserError
 except ModuleNotFoundError as error:
     raise WorkflowError(f"{error}; run in the environment that `make environment` makes")
@@ -37,6 +37,7 @@ if os.path.exists("config/config.yaml"):
 try:
     CONFIG = read_config(config, Path(HERE))
     PLAN = load(CONFIG.params)
+    check_writable()
 except UserError as error:
     raise WorkflowError(str(error))
 

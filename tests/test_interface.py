@@ -1,11 +1,9 @@
 """The workflow as users of Snakemake expect it: handles, configuration, modules, no clock."""
 
-import hashlib
 import os
 import re
 import shutil
 import time
-from pathlib import Path
 
 import pytest
 from workspace import ROOT, call, jobs, look, planned_jobs
@@ -14,33 +12,6 @@ from moaplus.plan.config import Config, read_config
 from moaplus.storage.files import UserError
 
 SELECTED = "data/selected/mnist-0+1-n400/images.npz"
-
-
-def contents(folder: Path) -> dict[Path, tuple]:
-    """Bytes and times of all that is there, except of Snakemake's own folder and of bytecode."""
-    return {
-        path: (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
-        for path in folder.rglob("*")
-        if path.is_file() and not {".snakemake", "__pycache__"} & set(path.parts)
-    }
-
-
-@pytest.mark.parametrize(
-    "options", [("-n",), ("--lint",), ("--summary",), ("-n", "--forceall"), ("--report", "r.html")]
-)
-def test_what_only_looks_changes_nothing(done, options):
-    for name in ("model.safetensors", "samples.npz"):
-        path = next(done.glob(f"models/**/{name}"))
-        path.write_bytes(path.read_bytes()[:-9])
-    table = done / "results/table.md"
-    table.write_text("by hand", encoding="utf-8")
-    before = contents(done)
-    said = look(done, *options)
-    after = contents(done)
-    after.pop(done / "r.html", None)
-    assert after == before
-    if options != ("--lint",):
-        assert said.count(": damaged") == 3
 
 
 def test_a_valid_model_outlives_whatever_fails(done):

@@ -11,10 +11,7 @@ def force_faulty(dag):
     # Every file is whole or absent: none that is there is ever half a file.
     if workflow.execution_settings is not None:
         workflow.execution_settings.keep_incomplete = True
-    try:
-        faults = find_faults(PLAN, FACTS)
-    except UserError as error:
-        raise WorkflowError(str(error))
+    faults = find_faults(PLAN, FACTS)
     FACTS.save()
     for fault in faults:
         dag.forcefiles.add(str(fault.path))

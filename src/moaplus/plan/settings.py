@@ -103,3 +103,12 @@ def _differences(ours: BaseModel, common: BaseModel) -> list[str]:
 def format_value(value: object) -> str:
     """Return a setting's value as folders have it, for example `8+16`."""
     return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def setting_values(network: Network, training: Training) -> dict[str, object]:
+    """Return settings of network and training as runs.csv has them: several values as `8+16`."""
+    values = dict(network) | dict(training)
+    return {
+        name: format_value(value) if isinstance(value, tuple) else value
+        for name, value in values.items()
+    }

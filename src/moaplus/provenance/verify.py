@@ -85,15 +85,19 @@ class FileFacts:
                 save_text(self.cache, json.dumps(self.used))
 
 
-def find_faults(plan: Plan, facts: FileFacts) -> list[Fault]:
-    """Return the files of a plan that are there and are damaged or stale.
+def check_writable() -> None:
+    """See that the folders that the workflow writes to can be written.
 
     Raises:
-        UserError: if a folder that the workflow writes to is read-only.
+        UserError: if one is read-only.
     """
     for folder in (SELECTED, MODELS, RESULTS):
         if folder.exists() and not os.access(folder, os.W_OK):
             raise UserError(f"{folder}: read-only; make it writable, then run again")
+
+
+def find_faults(plan: Plan, facts: FileFacts) -> list[Fault]:
+    """Return the files of a plan that are there and are damaged or stale."""
     faults = [*_of_data(plan, facts), *_of_results(facts)]
     for run in plan.all_runs.values():
         faults += [*_of_model(run, facts), *_of_evaluation(run, facts), *_of_record(run, facts)]

@@ -10,9 +10,9 @@ from moaplus.data.images import load_labels
 from moaplus.plan.references import Reference
 from moaplus.plan.results import RESULTS, Report
 from moaplus.plan.runs import SPLITS, Run, Study
+from moaplus.plan.settings import setting_values
 from moaplus.plan.studies import Plan
 from moaplus.provenance.records import load_record
-from moaplus.report.titles import setting_values
 from moaplus.runs.scoring import describe
 from moaplus.storage.arrays import load_arrays
 from moaplus.storage.files import UserError

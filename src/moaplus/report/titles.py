@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from moaplus.plan.runs import N_CLASSES, Network, Run, Selection, Training
+from moaplus.plan.runs import N_CLASSES, Run, Selection
+from moaplus.plan.settings import setting_values
 from moaplus.plan.studies import Plan
 
 
@@ -108,15 +109,6 @@ def label_rows(runs: pd.DataFrame, plan: Plan) -> pd.Series:
         return ", ".join([format_images(plan.selections[row["selection"]]), *settings])
 
     return runs.apply(label, axis=1)
-
-
-def setting_values(network: Network, training: Training) -> dict[str, object]:
-    """Return settings of network and training as runs.csv has them: several values as `8+16`."""
-    values = vars(network) | vars(training)
-    return {
-        name: "+".join(map(str, value)) if isinstance(value, tuple) else value
-        for name, value in values.items()
-    }
 
 
 def _differences(
