@@ -1,6 +1,6 @@
 rule simulate:
     input:
-        verified,
+        verified(),
     output:
         results.SIMULATION,
     log:
@@ -16,7 +16,7 @@ rule simulate:
 
 rule probe:
     input:
-        verified,
+        verified(),
         lambda wildcards: (
             [path for run in PLAN.probed_runs for path in (run.model, run.concentrations)]
             if wildcards.probe == "mini_batches"
@@ -37,7 +37,7 @@ rule probe:
 
 rule audit:
     input:
-        verified,
+        verified(),
         REPORT.runs_table,
         results.SIMULATION,
         [results.PROBES / f"{name}.csv" for name in results.PROBE_NAMES],
@@ -67,7 +67,7 @@ rule audit:
 
 rule claims:
     input:
-        verified,
+        verified(),
         REPORT.runs_table,
         results.AUDIT_TABLE,
         recorded_studies("long", "seeds"),

@@ -1,9 +1,12 @@
-# The first input of every rule. It adds no file, and once, before any job is planned, it forces the
-# jobs whose files are damaged or were made by other settings or sources. It only reads.
-def verified(wildcards):
-    if workflow.is_main_process:
-        force_faulty(workflow.dag)
-    return []
+# Inputs of every rule: those of a function, if one is given. Once, before any job is planned, the
+# jobs are forced whose files are damaged or were made by other settings or sources.
+def verified(inputs=lambda wildcards: []):
+    def of_job(wildcards):
+        if workflow.is_main_process:
+            force_faulty(workflow.dag)
+        return inputs(wildcards)
+
+    return of_job
 
 
 @functools.cache
@@ -17,6 +20,10 @@ def force_faulty(dag):
         dag.forcefiles.add(str(fault.path))
         if fault.kind == "damaged":
             print(f"{fault}; it is made again where it is needed", file=sys.stderr)
+
+
+def scored_files(run):
+    return [*run.files, run.selection.labels_path]
 
 
 def priority(run):

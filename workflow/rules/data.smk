@@ -1,6 +1,6 @@
 rule fetch:
     input:
-        verified,
+        verified(),
     output:
         # Files that are there and right are kept when another is missing.
         [
@@ -22,8 +22,7 @@ rule fetch:
 
 rule select:
     input:
-        verified,
-        lambda wildcards: list(raw_files(PLAN.selections[wildcards.selection].dataset)),
+        verified(lambda wildcards: list(raw_files(PLAN.selections[wildcards.selection].dataset))),
     output:
         images=f"{SELECTED}/{{selection}}/images.npz",
         labels=f"{SELECTED}/{{selection}}/labels.npz",

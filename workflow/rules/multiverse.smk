@@ -11,7 +11,7 @@ rule multiverse:
 
 rule multiverse_page:
     input:
-        verified,
+        verified(),
         results.MULTIVERSE / "runs.csv",
         FRESH,
     output:

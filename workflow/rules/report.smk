@@ -2,7 +2,7 @@
 # snakemake --cores all NAME
 rule runs_table:
     input:
-        verified,
+        verified(),
         lambda wildcards: list(map(record_of, report_of(PLAN, wildcards.place).runs)),
         lambda wildcards: [
             path
@@ -30,7 +30,7 @@ rule runs_table:
 
 rule table:
     input:
-        verified,
+        verified(),
         "{place}/runs.csv",
         lambda wildcards: table_records(wildcards.place),
         lambda wildcards: pictures_of(wildcards.place),
@@ -55,7 +55,7 @@ rule table:
 
 rule figure:
     input:
-        verified,
+        verified(),
         REPORT.runs_table,
         [path for run in REPORT.runs for path in run.files],
     output:
@@ -81,7 +81,7 @@ rule figure:
 
 rule study_figure:
     input:
-        verified,
+        verified(),
         "results/studies/{study}/runs.csv",
     output:
         report(
@@ -103,7 +103,7 @@ rule study_figure:
 
 rule environment:
     input:
-        verified,
+        verified(),
         lambda wildcards: report_of(PLAN, wildcards.place).results,
     output:
         # A result that is as it was stays with what made it.

@@ -1,8 +1,7 @@
 # Labels are no input: nothing that trains can read them.
 rule train:
     input:
-        verified,
-        lambda wildcards: PLAN.run(wildcards.run).selection.images_path,
+        verified(lambda wildcards: PLAN.run(wildcards.run).selection.images_path),
     output:
         # A model that is there and right is kept where evaluation alone has changed.
         model=update("{run}/model.safetensors"),
@@ -39,9 +38,7 @@ rule train:
 # settings, and says what sources made it.
 rule score:
     input:
-        verified,
-        lambda wildcards: PLAN.recorded_run(f"{wildcards.record}.json").files,
-        lambda wildcards: PLAN.recorded_run(f"{wildcards.record}.json").selection.labels_path,
+        verified(lambda wildcards: scored_files(PLAN.recorded_run(f"{wildcards.record}.json"))),
     output:
         update("{record}.json"),
     log:
@@ -61,7 +58,7 @@ rule score:
 
 rule reference:
     input:
-        verified,
+        verified(),
         f"{SELECTED}/{{selection}}/images.npz",
     output:
         f"{MODELS}/{{selection}}/references/{{method}}/clusters.npz",
