@@ -89,8 +89,8 @@ def test_the_gradient_probe_would_notice_a_wrong_gradient(monkeypatch, tmp_path)
 def test_batches_average_to_the_gram_matrix_of_all_images(smoke_run):
     train(smoke_run)
     evaluate(smoke_run)
-    params = load().params.model_copy(update={"default": ("one",)})
-    rows = mini_batches.measure(Plan(params, {"one": Study("one", (smoke_run,), ())}))
+    study = Study("one", (smoke_run,), ())
+    rows = mini_batches.measure(Plan({"one": study}, ("one",), load().params))
     assert list(rows["batch_size"]) == [16, 64, 256]
     assert rows["deviation"].is_monotonic_decreasing
     P = load_arrays(smoke_run.concentrations)["train_concentrations"].astype(float)
