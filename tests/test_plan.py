@@ -232,6 +232,14 @@ def test_wrong_values_are_refused_by_key_value_and_what_is_allowed(tmp_path, key
         assert word in message
 
 
+def test_long_keys_and_values_are_cut_and_what_is_allowed_is_not(tmp_path):
+    for keys, value in (("x" * 2000, 1), ("train.epochs", "y" * 2000)):
+        with pytest.raises(UserError, match=r"…: no such key|… is not allowed") as error:
+            load(tmp_path, changed(keys, value))
+        assert "allowed: " in str(error.value)
+        assert len(str(error.value)) - len(str(tmp_path)) < 500
+
+
 def numbers() -> dict[str, dict]:
     """Every setting that is a number, by its dotted key: its part of the JSON schema."""
     return {

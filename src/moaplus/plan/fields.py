@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError, core_schema
 from typing_extensions import TypedDict
 
 KINDS = ("<word>", "<number>", "<list>", "<block>")  # the branches of `either`
+LONGEST = 200  # characters of a value or key that a message repeats
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,12 @@ def place(where: tuple[str | int, ...]) -> tuple[str | int, ...]:
     return tuple(part for part in where if part not in KINDS)
 
 
+def shorten(words: str) -> str:
+    """Return words in one line of at most `LONGEST` characters."""
+    line = " ".join(words.split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]} …"
+
+
 def check_keys(value: object, allowed: Collection[str], required: Collection[str]) -> None:
     """See that a value is a block with all keys that it needs and no others.
 
@@ -182,7 +189,7 @@ def check_keys(value: object, allowed: Collection[str], required: Collection[str
     """
     if not isinstance(value, dict):
         raise PydanticCustomError("not_allowed", _format_block(allowed))
-    unknown = ", ".join(repr(key) for key in value if key not in allowed)
+    unknown = shorten(", ".join(repr(key) for key in value if key not in allowed))
     if unknown:
         words = f"{unknown}: no such key; allowed: {', '.join(allowed)}"
         raise PydanticCustomError("keys", "{words}", {"words": words})

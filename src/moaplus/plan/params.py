@@ -22,6 +22,7 @@ from moaplus.plan.fields import (
     list_of,
     number,
     place,
+    shorten,
     some_of,
     text,
     whole,
@@ -32,7 +33,6 @@ from moaplus.plan.settings import NETWORK_FIELDS, TRAINING_FIELDS, Network, Sett
 from moaplus.storage.files import UserError, one_of
 
 SCHEMA = PACKAGE.parents[1] / "workflow" / "schemas" / "params.schema.json"
-LONGEST = 200  # characters of a value or key that a message repeats
 MOST_VALUES = 100_000  # in the file, counted as often as aliases repeat them
 IMAGES = "images"  # the decision of the multiverse that is no setting
 SMALLEST = {"sigma": 1.0e-3}  # constants that are divided by
@@ -206,8 +206,8 @@ def _message(error: ValidationError) -> str:
     )
     words = first["msg"]
     if first["type"] != "keys":
-        words = f"{_line(repr(first['input']))} is not allowed; allowed: {words}"
-    return f"{_line(key.removeprefix('.')) or '(top level)'}: {' '.join(words.split())}"
+        words = f"{shorten(repr(first['input']))} is not allowed; allowed: {words}"
+    return f"{shorten(key.removeprefix('.')) or '(top level)'}: {' '.join(words.split())}"
 
 
 def _read(path: Path) -> object:
@@ -222,7 +222,7 @@ def _read(path: Path) -> object:
     except RecursionError as error:
         raise UserError(f"{path}: not valid YAML: nested too deeply") from error
     except (YAMLError, ValueError) as error:  # ValueError: a date or number out of range
-        raise UserError(f"{path}: not valid YAML: {_line(str(error))}") from error
+        raise UserError(f"{path}: not valid YAML: {shorten(str(error))}") from error
     return params
 
 
@@ -243,11 +243,6 @@ def _values(value: object, where: str = "") -> Iterator[object]:
             yield from _values(item, f"{where}[{index}]")
 
 
-def _line(words: str) -> str:
-    line = " ".join(words.split())
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]} …"
-
-
 def _check_constants(params: Params, path: Path) -> None:
     """See that each objective has its constants, and no others."""
     for objective in names("mixture/objectives"):
@@ -255,7 +250,7 @@ def _check_constants(params: Params, path: Path) -> None:
         key = f"{path}: objectives.{objective}"
         if set(given) != wanted:
             raise UserError(
-                f"{key}: has {_line(', '.join(sorted(given))) or 'nothing'}; "
+                f"{key}: has {shorten(', '.join(sorted(given))) or 'nothing'}; "
                 f"allowed: {', '.join(sorted(wanted)) or 'nothing'}"
             )
         for name, value in given.items():
