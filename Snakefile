@@ -57,6 +57,13 @@ FOUND = {run: find_record(run, FACTS) for run in PLAN.all_runs.values() if not r
 report: "workflow/report/workflow.rst"
 
 
+# Without a cluster nothing needs a limit of jobs per second; its timers add up with every job
+# until they take half a core (github.com/snakemake/snakemake/issues/2967).
+onstart:
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
+
+
 wildcard_constraints:
     dataset=r"[a-z-]+",
     gz=r"(\.gz)?",
