@@ -21,7 +21,7 @@ RUNS = (10, 1000, 10000)
 
 
 def cost(folder: Path, *command: str) -> tuple[float, float]:
-    """Seconds and peak memory, in MB, of a command."""
+    """Return seconds and peak memory, in MB, of a command."""
     begin = time.perf_counter()
     process = subprocess.Popen(
         command, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -43,7 +43,7 @@ def study(folder: Path, **settings) -> None:
 
 
 def training(folder: Path, experts: int, images: int) -> dict:
-    """An epoch of one run, by the difference of a long and a short training, and its memory."""
+    """Measure an epoch of one run, as the difference of two trainings, and its memory."""
     seconds = {}
     for epochs in (1, 3):
         selection = {"classes": "all", "images": "all" if images == 60000 else images}
