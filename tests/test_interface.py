@@ -10,6 +10,7 @@ import pytest
 from workspace import ROOT, call, jobs, look, planned_jobs
 
 from moaplus.plan.config import Config, read_config
+from moaplus.plan.results import PROBE_NAMES
 from moaplus.storage.files import UserError
 
 SELECTED = "data/selected/mnist-0+1-n400/images.npz"
@@ -29,6 +30,13 @@ def test_all_trainings_have_one_handle(done):
     assert set(planned_jobs(done, "--forceall", "--until", "train")) == {"fetch", "select", "train"}
     said = look(done, "-n", "models", "--forcerun", "train", "--set-resources", "train:mem_mb=4000")
     assert len(re.findall(r"resources: .*\bmem_mb=4000\b", said)) == 8
+
+
+def test_a_fresh_clone_computes_what_git_brings(done):
+    shutil.rmtree(done / ".snakemake/metadata")
+    planned = planned_jobs(done)
+    assert (planned["simulate"], planned["probe"]) == (1, len(PROBE_NAMES))
+    assert not planned.keys() & {"train", "score"}
 
 
 def test_memory_grows_with_each_attempt():

@@ -20,6 +20,10 @@ def force_faulty(dag):
         dag.forcefiles.add(str(fault.path))
         if fault.kind == "damaged":
             print(f"{fault}; it is made again where it is needed", file=sys.stderr)
+    # Nothing would make these again, as they are in git and have no input: a run computes them itself.
+    for path in (results.SIMULATION, *(results.PROBES / f"{n}.csv" for n in results.PROBE_NAMES)):
+        if workflow.persistence._read_record(str(path)) is None:
+            dag.forcefiles.add(str(path))
 
 
 def scored_files(run):
