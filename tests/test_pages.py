@@ -1,5 +1,6 @@
 """Pages of the longer studies, end to end on a small budget, against plain counting."""
 
+import contextlib
 import itertools
 import json
 import re
@@ -11,12 +12,17 @@ import pandas as pd
 import pytest
 from workspace import ROOT, call, change_params, make_workspace, planned_jobs
 
+from moaplus.data.select import select
+from moaplus.plan.datasets import raw_files
 from moaplus.plan.runs import Study
 from moaplus.plan.studies import load
 from moaplus.report.pages import pairs
 from moaplus.report.pages.codes import crossing
 from moaplus.report.pages.rates import own_rates
 from moaplus.report.titles import METHODS
+from moaplus.runs.evaluation import evaluate
+from moaplus.runs.scoring import score
+from moaplus.runs.training import train
 
 BOTH = ["moa", "moa_plus"]
 TWO = [{"classes": [0, 1], "images": 200}, {"classes": "all", "images": 200}]
@@ -58,11 +64,28 @@ def longer(params: dict) -> None:
     }
 
 
+def make_records() -> None:
+    """Train and score the runs of which scores are kept."""
+    runs = [run for run in load().study_runs.values() if not run.keep]
+    for selection in {run.selection for run in runs}:
+        select(selection, raw_files("mnist"))
+    for run in runs:
+        train(run)
+        evaluate(run)
+        score(run)
+
+
 @pytest.fixture(scope="session")
 def done(tmp_path_factory, mnist):
-    """A workspace in which all of them and the default study have run."""
+    """A workspace in which all of them and the default study have run.
+
+    Their records are made by one process, as a hundred take minutes to start. The workflow takes
+    them as it takes those in git, and trains the default study itself.
+    """
     folder = make_workspace(tmp_path_factory.mktemp("pages") / "workspace", mnist)
     change_params(folder, longer)
+    with contextlib.chdir(folder):
+        make_records()
     names = ("long", "seeds", "rates", "codes", "view_rates", "two_ways")
     places = [f"results/studies/{name}" for name in names]
     files = [f"{place}/{name}" for place in places for name in ("table.md", "environment.json")]
