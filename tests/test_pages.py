@@ -65,8 +65,8 @@ def longer(params: dict) -> None:
 
 
 def make_records() -> None:
-    """Train and score the runs of which scores are kept."""
-    runs = [run for run in load().study_runs.values() if not run.keep]
+    """Train and score the runs of all studies."""
+    runs = load().study_runs.values()
     for selection in {run.selection for run in runs}:
         select(selection, raw_files("mnist"))
     for run in runs:
@@ -80,7 +80,7 @@ def done(tmp_path_factory, mnist):
     """A workspace in which all of them and the default study have run.
 
     Their records are made by one process, as a hundred take minutes to start. The workflow takes
-    them as it takes those in git, and trains the default study itself.
+    them as it takes those in git.
     """
     folder = make_workspace(tmp_path_factory.mktemp("pages") / "workspace", mnist)
     change_params(folder, longer)
