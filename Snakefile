@@ -49,9 +49,10 @@ os.environ.update(
 REPORT = report_of(PLAN, RESULTS)
 RUN_FILES = [path for run in REPORT.runs for path in (*run.files, run.record)]
 REFERENCE_FILES = [reference.path for reference in REPORT.references]
+PROBE_TABLES = [results.PROBES / f"{name}.csv" for name in results.PROBE_NAMES]
 FACTS = FileFacts()
-# Where the records of runs that keep scores alone are, if they are there and of their settings.
-FOUND = {run: find_record(run, FACTS) for run in PLAN.all_runs.values() if not run.keep}
+# Where the records of runs are, if they are there and of their settings.
+FOUND = {run: find_record(run, FACTS) for run in PLAN.all_runs.values()}
 
 
 report: "workflow/report/workflow.rst"

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 
 import pytest
-from workspace import ROOT, call, jobs, look, planned_jobs
+from workspace import ROOT, call, change_params, jobs, look, planned_jobs
 
 from moaplus.plan.config import Config, read_config
 from moaplus.plan.results import PROBE_NAMES
@@ -37,6 +37,11 @@ def test_a_fresh_clone_computes_what_git_brings(done):
     planned = planned_jobs(done)
     assert (planned["simulate"], planned["probe"]) == (1, len(PROBE_NAMES))
     assert not planned.keys() & {"train", "score"}
+
+
+def test_a_study_that_a_page_shows_may_keep_its_models(done):
+    change_params(done, lambda params: params["studies"].update(nearest=params["studies"]["smoke"]))
+    assert not planned_jobs(done).keys() & {"train", "score"}
 
 
 def test_memory_grows_with_each_attempt():

@@ -40,7 +40,7 @@ rule audit:
         verified(),
         REPORT.runs_table,
         results.SIMULATION,
-        [results.PROBES / f"{name}.csv" for name in results.PROBE_NAMES],
+        PROBE_TABLES,
         [path for run in REPORT.runs for path in (run.model, run.history, run.samples)],
     output:
         results.AUDIT,

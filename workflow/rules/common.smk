@@ -20,8 +20,8 @@ def force_faulty(dag):
         dag.forcefiles.add(str(fault.path))
         if fault.kind == "damaged":
             print(f"{fault}; it is made again where it is needed", file=sys.stderr)
-    # Nothing would make these again, as they are in git and have no input: a run computes them itself.
-    for path in (results.SIMULATION, *(results.PROBES / f"{n}.csv" for n in results.PROBE_NAMES)):
+    # In git, and mostly without an input that would make them again: a fresh clone computes them.
+    for path in (results.SIMULATION, *PROBE_TABLES):
         if workflow.persistence._read_record(str(path)) is None:
             dag.forcefiles.add(str(path))
 
@@ -45,7 +45,8 @@ def pages_of(wildcards):
     return [f"moaplus.report.pages.{name}" for name in studies if name in results.PAGES]
 
 
-# The record of a run: one that is there and of its settings is an input that no rule makes.
+# The record of a run. Of one that keeps scores alone, a record that is there and of its settings is
+# an input that no rule makes.
 def record_of(run):
     return FOUND.get(run) or run.record
 

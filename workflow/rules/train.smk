@@ -46,7 +46,11 @@ rule score:
     wildcard_constraints:
         record="|".join(
             [r"models/.+/seed\d+/record"]
-            + [re.escape(str(run.record.with_suffix(""))) for run in FOUND if not FOUND[run]]
+            + [
+                re.escape(str(run.record.with_suffix("")))
+                for run in FOUND
+                if not run.keep and not FOUND[run]
+            ]
         ),
     conda:
         "../envs/moaplus.yml"
