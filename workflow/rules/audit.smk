@@ -40,8 +40,8 @@ rule audit:
         verified(),
         REPORT.runs_table,
         results.SIMULATION,
-        PROBE_TABLES,
-        [path for run in REPORT.runs for path in (run.model, run.history, run.samples)],
+        results.PROBE_TABLES,
+        [run.record for run in REPORT.runs],
     output:
         results.AUDIT,
         report(

@@ -21,13 +21,13 @@ def force_faulty(dag):
         if fault.kind == "damaged":
             print(f"{fault}; it is made again where it is needed", file=sys.stderr)
     # In git, and mostly without an input that would make them again: a fresh clone computes them.
-    for path in (results.SIMULATION, *PROBE_TABLES):
+    for path in (results.SIMULATION, *results.PROBE_TABLES):
         if workflow.persistence._read_record(str(path)) is None:
             dag.forcefiles.add(str(path))
 
 
 def scored_files(run):
-    return [*run.files, run.selection.labels_path]
+    return [run.model, run.history, run.concentrations, run.selection.labels_path]
 
 
 def priority(run):
@@ -57,13 +57,18 @@ def recorded(runs):
 
 
 def recorded_studies(*names):
-    studies = [PLAN.studies[name] for name in names if name in PLAN.studies]
-    return [path for study in studies for path in recorded(study.runs)]
+    return [path for study in PLAN.named(*names) for path in recorded(study.runs)]
 
 
 # What a page of results shows beside its own runs.
 def table_records(place):
     return recorded_studies("long", "seeds") if place == RESULTS.as_posix() else []
+
+
+# What a figure reads of each run, beside runs.csv.
+def read_by(figure):
+    kind = literal("report/figures", figure, "READS")
+    return [getattr(run, kind) for run in REPORT.runs] if kind else []
 
 
 # Figures that a page shows, which must be there before it.

@@ -57,7 +57,7 @@ rule figure:
     input:
         verified(),
         REPORT.runs_table,
-        [path for run in REPORT.runs for path in run.files],
+        lambda wildcards: read_by(wildcards.figure),
     output:
         report(
             f"{results.FIGURES}/{{figure}}.png",

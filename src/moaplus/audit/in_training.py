@@ -9,9 +9,8 @@ from moaplus.report.cells import Cell, cells, markdown, paired_difference
 from moaplus.report.claims import FAILS, HOLDS, NEITHER, OPEN, Verdict, direction
 from moaplus.report.lines import CONFIGURATION
 from moaplus.report.quantities import QUANTITIES
-from moaplus.report.runs_table import trained_runs
+from moaplus.report.runs_table import load_curves, trained_runs
 from moaplus.report.titles import METHODS, format_images, label_run
-from moaplus.runs.folder import load_history
 from moaplus.storage.frames import load_frame
 from moaplus.theory.intervals import Estimate
 
@@ -40,7 +39,7 @@ def bound_along_training(plan: Plan) -> list[Section]:
             "is sharp. Condition numbers are medians over steps, of the first and the last epoch.",
             outcome=outcome if ours else NOT_RUN,
             verdict=verdict if ours else Verdict(OPEN),
-            files="`history.csv` of each run",
+            files="the record of each run",
             body=[
                 markdown([row | {"steps": f"{row['steps']:,}"} for row in rows]),
                 figure("bounds_in_training", "|s| over the paper's bound along training"),
@@ -63,7 +62,7 @@ def moa_plus_groups(plan: Plan) -> dict[tuple, list]:
 
 def _training_row(label: tuple, runs: list) -> dict:
     images, M, objective = label
-    histories = [load_history(run) for run in runs]
+    histories = [load_curves(run) for run in runs]
     every = pd.concat(histories)
     first, last = (pd.DataFrame([h.iloc[i] for h in histories]).mean() for i in (0, -1))
     steps = every["steps"].sum()

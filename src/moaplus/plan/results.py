@@ -28,7 +28,7 @@ AUDIT_TABLE = RESULTS / "audit.csv"  # its verdicts
 GRADIENT_TIMES = BENCHMARKS / "gradients.csv"
 REPORT_FIGURES = names("report/figures")
 AUDIT_FIGURES = names("audit/figures")
-PROBE_NAMES = names("audit/probes")
+PROBE_TABLES = [PROBES / f"{name}.csv" for name in names("audit/probes")]
 PAGES = names("report/pages")  # studies with a page of their own
 PICTURED = names_with("report/pages", "draw")  # those of them with a figure
 
@@ -128,6 +128,5 @@ def study_figure(study: str) -> list[Path]:
 
 def default_results() -> list[Path]:
     """Return the figures of the default studies, and what the audit measures and tells."""
-    probes = [PROBES / f"{name}.csv" for name in PROBE_NAMES]
     pages = [AUDIT, AUDIT_TABLE, CLAIMS_PAGE, CLAIMS_TABLE]
-    return [SIMULATION, *pages, *probes, *figure_files([*REPORT_FIGURES, *AUDIT_FIGURES])]
+    return [SIMULATION, *pages, *PROBE_TABLES, *figure_files([*REPORT_FIGURES, *AUDIT_FIGURES])]

@@ -71,6 +71,10 @@ class Plan:
         found = references_of(self.studies.values())
         return {str(reference.path): reference for reference in found}
 
+    def named(self, *names: str) -> list[Study]:
+        """Return those of some studies that params.yaml has."""
+        return [self.studies[name] for name in names if name in self.studies]
+
     @property
     def probed_runs(self) -> list[Run]:
         """Return a MoA+ run of each default selection and M, for what the audit measures."""

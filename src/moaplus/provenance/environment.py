@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy  # noqa: F401 (so that its BLAS is among the pools)
 from threadpoolctl import threadpool_info
 
-from moaplus.plan.results import RESULTS, STUDIES, Report
+from moaplus.plan.results import RESULTS, Report
 from moaplus.provenance.origin import processor
 from moaplus.storage.files import UserError, quarantine, save_text
 
@@ -98,7 +98,7 @@ def _made(record: Path) -> list[dict]:
 
 def recorded_results() -> Iterator[tuple[Path, dict[str, str] | str]]:
     """Yield each record of results with the SHA-256 of each result, or with why it is damaged."""
-    for record in [RESULTS / "environment.json", *sorted(STUDIES.glob("*/environment.json"))]:
+    for record in sorted(RESULTS.rglob("environment.json")):
         try:
             groups = _made(record)
         except FileNotFoundError:

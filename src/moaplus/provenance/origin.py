@@ -16,7 +16,7 @@ def origin_of(run: Run) -> dict:
     What the plan's sources say of a training stands in the settings.
     """
     sources = digest("moaplus.runs.training", *run.modules, without="plan")
-    return json.loads(json.dumps({"settings": run.settings(), "sources": sources}))
+    return {"settings": settings_of(run), "sources": sources}
 
 
 def settings_of(run: Run) -> dict:

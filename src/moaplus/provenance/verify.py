@@ -25,7 +25,7 @@ from moaplus.storage.files import UserError, save_text
 from moaplus.storage.tensors import load_tensors
 
 CACHE = Path(".snakemake/moaplus-files.json")
-DAMAGED, STALE = "damaged", "stale"
+DAMAGED, STALE, MISSING = "damaged", "stale", "missing"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Fault:
 
     Attributes:
         path: of the file.
-        kind: `damaged`, or `stale`: made by other settings or sources.
+        kind: `damaged`; `stale`: made by other settings or sources; or `missing` beside a record.
         reason: in a few words.
     """
 
@@ -97,7 +97,7 @@ def check_writable() -> None:
 
 
 def find_faults(plan: Plan, facts: FileFacts) -> list[Fault]:
-    """Return the files of a plan that are there and are damaged or stale."""
+    """Return the files of a plan that are damaged or stale, or missing from the folder of a run."""
     faults = [*_of_data(plan, facts), *_of_results(facts)]
     for run in plan.all_runs.values():
         faults += [*_of_model(run, facts), *_of_evaluation(run, facts), *_of_record(run, facts)]
@@ -157,6 +157,10 @@ def _of_model(run: Run, facts: FileFacts) -> Iterator[Fault]:
 def _of_evaluation(run: Run, facts: FileFacts) -> Iterator[Fault]:
     for path in (run.concentrations, run.samples):
         yield from _of_arrays(path, facts)
+    if run.keep and run.record.exists():
+        for path in run.files:
+            if not path.exists():
+                yield Fault(path, MISSING, f"{run.record.name} is there")
 
 
 def _of_record(run: Run, facts: FileFacts) -> Iterator[Fault]:

@@ -86,7 +86,7 @@ def recorded_runs(runs: Iterable[Run]) -> pd.DataFrame | None:
 
 def recorded_studies(plan: Plan, *names: str) -> list[tuple[Study, pd.DataFrame]]:
     """Return studies with their rows: those that the plan has and whose records are there."""
-    studies = [plan.studies[name] for name in names if name in plan.studies]
+    studies = plan.named(*names)
     rows = [recorded_runs(study.runs) for study in studies]
     return [(study, runs) for study, runs in zip(studies, rows, strict=True) if runs is not None]
 

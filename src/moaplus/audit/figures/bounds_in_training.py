@@ -7,9 +7,8 @@ from matplotlib.figure import Figure
 
 from moaplus.audit.section import MOA_PLUS
 from moaplus.plan.studies import Plan
-from moaplus.report.runs_table import trained_runs
+from moaplus.report.runs_table import load_curves, trained_runs
 from moaplus.report.titles import METHODS
-from moaplus.runs.folder import load_history
 
 
 def draw(plan: Plan) -> Figure:
@@ -17,15 +16,15 @@ def draw(plan: Plan) -> Figure:
     frames = []
     for run in trained_runs(plan):
         if run.objective in MOA_PLUS and run.experts in (2, 10):
-            history = load_history(run)
+            curves = load_curves(run)
             frames.append(
                 pd.DataFrame(
                     {
-                        "epoch": history["epoch"],
-                        "|s| / paper's bound": history["paper_ratio"],
-                        "|s| / Frobenius bound": history["frobenius_ratio"],
-                        "share of s < 0": history["negative"] / history["steps"],
-                        "cond Γ": history["condition"],
+                        "epoch": curves["epoch"],
+                        "|s| / paper's bound": curves["paper_ratio"],
+                        "|s| / Frobenius bound": curves["frobenius_ratio"],
+                        "share of s < 0": curves["negative"] / curves["steps"],
+                        "cond Γ": curves["condition"],
                         "objective": METHODS[run.objective],
                         "M": run.experts,
                     }

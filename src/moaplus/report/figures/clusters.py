@@ -11,6 +11,7 @@ from moaplus.report.drawing import configurations, first_seeds
 from moaplus.report.titles import METHODS
 from moaplus.runs.folder import load_concentrations
 
+READS = "concentrations"  # of each run
 COLUMNS = 2
 
 

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from moaplus.plan.runs import Run
 from moaplus.plan.studies import Plan
 from moaplus.report.drawing import configurations
+from moaplus.report.runs_table import load_curves
 from moaplus.report.titles import METHODS
-from moaplus.runs.folder import load_history
 
+READS = "record"  # of each run
 RANKS = ("largest load", "second", "third", "fourth", "each other")
 
 
@@ -36,9 +37,9 @@ def draw(plan: Plan) -> Figure:
 
 def _loads(run: Run) -> pd.DataFrame:
     """Return a row for each epoch and rank."""
-    history = load_history(run)
+    curves = load_curves(run)
     columns = [f"load_{k}" for k in range(run.experts)]
-    ranked = -np.sort(-history[columns].to_numpy(), axis=1)
+    ranked = -np.sort(-curves[columns].to_numpy(), axis=1)
     frame = pd.DataFrame(ranked, columns=range(1, run.experts + 1))
-    frame.insert(0, "epoch", history["epoch"])
+    frame.insert(0, "epoch", curves["epoch"])
     return frame.melt("epoch", var_name="rank", value_name="load")

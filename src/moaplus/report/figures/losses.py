@@ -6,15 +6,17 @@ from matplotlib.figure import Figure
 
 from moaplus.plan.studies import Plan
 from moaplus.report.drawing import configurations
+from moaplus.report.runs_table import load_curves
 from moaplus.report.titles import METHODS
-from moaplus.runs.folder import load_history
 from moaplus.theory.intervals import estimate
+
+READS = "record"  # of each run
 
 
 def draw(plan: Plan) -> Figure:
     """Draw the error of the mixed and of the routed reconstruction over training."""
     frames = [
-        load_history(run)
+        load_curves(run)
         .melt("epoch", ["mixture_error", "routed_error"], "loss", "error per pixel")
         .assign(configuration=configuration, method=METHODS[run.objective])
         for configuration, runs in configurations(plan).items()

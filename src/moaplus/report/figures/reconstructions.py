@@ -10,6 +10,8 @@ from moaplus.report.drawing import draw_reconstructions, first_seeds
 from moaplus.report.runs_table import trained_runs
 from moaplus.report.titles import format_images
 
+READS = "samples"  # of each run
+
 
 def draw(plan: Plan) -> Figure:
     """Draw originals, and what MoA and MoA+ with M = 2 make of them: mixed, and by each expert."""
