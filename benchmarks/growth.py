@@ -7,7 +7,14 @@ import time
 from pathlib import Path
 
 import pandas as pd
-from workspace import call, change_params, environment, fetch_mnist, make_workspace
+from workspace import (
+    call,
+    change_params,
+    environment,
+    fetch_mnist,
+    make_records,
+    make_workspace,
+)
 
 from moaplus.plan.studies import load
 from moaplus.provenance.origin import origin_of
@@ -95,9 +102,7 @@ def imitate_runs(folder: Path) -> None:
     os.chdir(folder)
     first, *others = load().default_runs.values()
     if not first.record.exists():
-        call(folder, "moaplus", "select", first.selection.name)
-        call(folder, "moaplus", "train", str(first.folder))
-        call(folder, "moaplus", "score", str(first.record))
+        make_records([first])
     weights, origin = load_tensors(first.model)
     entry = load_record(first)
     for run in others:

@@ -8,13 +8,18 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
 from moaplus.data.fetch import fetch
+from moaplus.data.select import select
 from moaplus.plan.datasets import DATASETS, raw_files
+from moaplus.plan.runs import Run
+from moaplus.runs.evaluation import evaluate
+from moaplus.runs.scoring import score
+from moaplus.runs.training import train
 
 ROOT = Path(__file__).parents[1]
 RUNS = "models/mnist-0+1-n400/cae-epochs=1"  # of the study `smoke`
@@ -76,6 +81,19 @@ def change_params(folder: Path, change: Callable[[dict], object]) -> None:
     params = read_yaml(folder / "params.yaml")
     change(params)
     write_yaml(folder / "params.yaml", params)
+
+
+def make_records(runs: Iterable[Run]) -> None:
+    """Train and score runs of the present folder in this process.
+
+    The workflow would start two for each, which takes longer than short trainings.
+    """
+    for run in runs:
+        if not run.selection.images_path.exists():
+            select(run.selection, raw_files(run.selection.dataset))
+        train(run)
+        evaluate(run)
+        score(run)
 
 
 def environment() -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from workspace import ROOT, call, change_params, jobs, look, planned_jobs
 
 from moaplus.plan.config import Config, read_config
-from moaplus.plan.results import PROBE_NAMES
+from moaplus.plan.results import PROBE_TABLES
 from moaplus.storage.files import UserError
 
 SELECTED = "data/selected/mnist-0+1-n400/images.npz"
@@ -35,7 +35,7 @@ def test_all_trainings_have_one_handle(done):
 def test_a_fresh_clone_computes_what_git_brings(done):
     shutil.rmtree(done / ".snakemake/metadata")
     planned = planned_jobs(done)
-    assert (planned["simulate"], planned["probe"]) == (1, len(PROBE_NAMES))
+    assert (planned["simulate"], planned["probe"]) == (1, len(PROBE_TABLES))
     assert not planned.keys() & {"train", "score"}
 
 

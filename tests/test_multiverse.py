@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
-from workspace import ROOT, call, change_params, planned_jobs, read_yaml
+from workspace import ROOT, call, change_params, make_records, planned_jobs, read_yaml
 
 from moaplus.plan.multiverse import check_multiverse, draw
 from moaplus.plan.params import Params
@@ -149,6 +149,7 @@ def smaller(params: dict) -> None:
 
 def test_the_page_counts_what_the_protocols_left(workspace):
     change_params(workspace, smaller)
+    make_records(run for protocol in load().protocols for run in protocol.runs)
     call(workspace, "snakemake", "--cores", "2", "--quiet", "all", "--", "multiverse")
     page = (workspace / "results/multiverse.md").read_text(encoding="utf-8")
     runs = pd.read_csv(workspace / "results/multiverse/runs.csv")

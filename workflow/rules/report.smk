@@ -68,6 +68,8 @@ rule figure:
         f"{results.FIGURES}/{{figure}}.svg",
     log:
         "logs/figures/{figure}.log",
+    wildcard_constraints:
+        figure="|".join(results.REPORT_FIGURES),
     conda:
         "../envs/moaplus.yml"
     params:
