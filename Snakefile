@@ -28,7 +28,7 @@ try:
     from moaplus.plan.results import BENCHMARKS, RESULTS, STUDIES, report_of
     from moaplus.plan.runs import MODELS, SELECTED
     from moaplus.plan.studies import load
-    from moaplus.provenance.sources import step_digest
+    from moaplus.provenance.origin import step_digest
     from moaplus.provenance.verify import FileFacts, check_writable, find_faults, find_record
     from moaplus.storage.files import UserError
 except ModuleNotFoundError as error:

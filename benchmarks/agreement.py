@@ -36,7 +36,7 @@ STAGE_FILES = ("Makefile", ".gitignore", ".dvcignore")
 
 
 def make_repository(folder: Path) -> Path:
-    """A committed repository whose default study is run, known to both tools and pushed."""
+    """Make a committed repository whose default study is run, known to both tools and pushed."""
     make_workspace(folder, raw=None)
     change_params(folder, lambda params: params["train"].update(epochs=1))
     change_params(folder, lambda params: params["studies"]["smoke"].pop("train"))
@@ -68,7 +68,7 @@ def commit(folder: Path, message: str) -> None:
 
 
 def clone(repository: Path, name: str) -> Path:
-    """A clone beside the repository, with neither data nor models."""
+    """Make a clone beside the repository, with neither data nor models."""
     folder = repository.with_name(name)
     call(repository.parent, "git", "clone", "--quiet", str(repository), name)
     assert not (folder / "models").exists()
@@ -76,7 +76,7 @@ def clone(repository: Path, name: str) -> Path:
 
 
 def pulled(repository: Path, name: str) -> Path:
-    """A clone after `make pull`."""
+    """Return a clone after `make pull`."""
     folder = clone(repository, name)
     make(folder, "pull")
     return folder
@@ -88,24 +88,24 @@ def make(folder: Path, target: str) -> str:
 
 
 def trainings(output: str) -> int:
-    """How many jobs that train Snakemake, or DVC which calls it, says that it starts."""
+    """Count the jobs that train and that Snakemake, or DVC which calls it, says that it starts."""
     return jobs(output)["train"]
 
 
 def planned_trainings(folder: Path) -> int:
-    """How many jobs that train `snakemake -n` would start."""
+    """Count the jobs that train and that `snakemake -n` would start."""
     return planned_jobs(folder)["train"]
 
 
 def both_are_content(folder: Path) -> bool:
-    """Whether `snakemake -n` has nothing to do and `dvc status` is clean."""
+    """Tell whether `snakemake -n` has nothing to do and `dvc status` is clean."""
     return "Nothing to be done" in look(folder, "-n") and "up to date" in call(
         folder, "dvc", "status"
     )
 
 
 def row(sequence: str, counted: str, expected: str, content: bool | None) -> dict:
-    """A row of the table."""
+    """Return a row of the table."""
     return {
         "sequence": sequence,
         "jobs that train": counted,
@@ -192,7 +192,7 @@ def changes(repository: Path, names: tuple[str, ...] = CHANGES) -> list[dict]:
 
 
 def undone(repository: Path) -> list[dict]:
-    """A change that was only looked at leaves nothing behind."""
+    """Undo a change that was only looked at: it leaves nothing behind."""
     folder = pulled(repository, "undone")
     source = folder / "src/moaplus/mixture/layers.py"
     text = source.read_text(encoding="utf-8")
@@ -206,7 +206,7 @@ def undone(repository: Path) -> list[dict]:
 
 
 def back_and_forth(folder: Path, older: str) -> list[dict]:
-    """Between an older commit and the last one."""
+    """Go to an older commit and back to the last one."""
     rows = []
     for words, revision in (("an older commit", older), ("and back", "-")):
         call(folder, "git", "checkout", "--quiet", revision)
@@ -239,13 +239,13 @@ def experiments(repository: Path) -> list[dict]:
 
 
 def queued_trainings(folder: Path) -> int:
-    """Trainings in the logs of DVC's queue."""
+    """Count the trainings in the logs of DVC's queue."""
     logs = (folder / ".dvc/tmp/exps/run").rglob("*.out")
     return sum(trainings(path.read_text(encoding="utf-8")) for path in logs)
 
 
 def shown_experiments(folder: Path) -> set[tuple[str, float, float]]:
-    """Epochs, NMI and loss of MoA+ of each experiment, as `dvc exp show` lists them."""
+    """Return epochs, NMI and loss of MoA+ of each experiment, as `dvc exp show` lists them."""
     text = call(folder, "dvc", "exp", "show", "--csv", "--no-pager", "--drop", "studies")
     table = list(csv.DictReader(io.StringIO(text[text.index("Experiment,") :])))
     return {(r["train.epochs"], float(r["moa_plus.nmi"]), float(r["moa_plus.loss"])) for r in table}
@@ -273,7 +273,7 @@ def remotes(repository: Path, kinds: tuple[str, ...] = ("a directory", S3)) -> l
 
 
 def use_s3(folder: Path) -> None:
-    """An S3 endpoint on this machine, empty except for a bucket, as the default remote."""
+    """Start an S3 endpoint on this machine, empty except for a bucket, as the default remote."""
     server = ThreadedMotoServer("127.0.0.1", port=0)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with redirect_stdout(sys.stderr):  # where it says that it starts
@@ -294,7 +294,7 @@ def use_s3(folder: Path) -> None:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file that DVC holds."""
+    """Return the SHA-256 of every file that DVC holds."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for place in ("data", "models")
@@ -319,7 +319,7 @@ def main() -> int:
 
 
 def holds(row: dict) -> bool:
-    """Whether a row is as it should be."""
+    """Tell whether a row is as it should be."""
     return row["jobs that train"] == row["expected"] and row["then both have nothing to do"] != "NO"
 
 

@@ -29,19 +29,19 @@ ROUNDS = 11
 
 
 def ours(run: Run, images: torch.Tensor, device: torch.device) -> Callable[[], None]:
-    """An epoch as `moaplus train` makes it, with its row of the history."""
+    """Return an epoch as `moaplus train` makes it, with its row of the history."""
     return epoch_of(start(build(run).to(device), run.seed), run, images.to(device))
 
 
 def modules(run: Run, images: torch.Tensor, device: torch.device) -> Callable[[], None]:
-    """The same by the modules that define the mixture, under autograd."""
+    """Return the same by the modules that define the mixture, under autograd."""
     network = Flat(build(run).to(device))
     state = State(network, Adam(network.vector), torch.Generator().manual_seed(run.seed))
     return epoch_of(state, run, images.to(device))
 
 
 def epoch_of(state: State, run: Run, images: torch.Tensor) -> Callable[[], None]:
-    """An epoch of `STEPS` steps at each call."""
+    """Return a function that makes an epoch of `STEPS` steps at each call."""
     inputs, objective = state.network.prepare(images.float() / 255), objective_of(run)
 
     def call() -> None:
@@ -53,7 +53,7 @@ def epoch_of(state: State, run: Run, images: torch.Tensor) -> Callable[[], None]
 
 
 def textbook(run: Run, images: torch.Tensor, device: torch.device) -> Callable[[], None]:
-    """The plain script: DataLoader, per-image conversion, a loop over experts; no records."""
+    """Make the plain script: DataLoader, per-image conversion, a loop over experts; no records."""
     mixture = TextbookMixture(run.experts, run.network.channels, run.network.latent).to(device)
     objective = objective_of(run)
     optimizer = torch.optim.Adam(mixture.parameters(), 1e-3)
@@ -74,7 +74,7 @@ def textbook(run: Run, images: torch.Tensor, device: torch.device) -> Callable[[
 
 
 def matrix_product(device: torch.device, size: int = 1024) -> Callable[[], None]:
-    """Square matrix products in float32, the practical peak of a core."""
+    """Return square matrix products in float32, the practical peak of a core."""
     matrix = torch.rand(size, size, device=device)
 
     def products() -> None:
@@ -88,7 +88,7 @@ def matrix_product(device: torch.device, size: int = 1024) -> Callable[[], None]
 def seconds_per_step(
     candidates: dict[str, Callable[[], None]], rounds: int = ROUNDS
 ) -> dict[str, float]:
-    """Median over rounds in which the candidates take turns."""
+    """Return the median over rounds in which the candidates take turns."""
     times: dict[str, list[float]] = {name: [] for name in candidates}
     for round_ in range(rounds + 1):
         for name, call in candidates.items():
@@ -100,7 +100,7 @@ def seconds_per_step(
 
 
 def flop_per_image(run: Run, images: torch.Tensor) -> float:
-    """Floating-point operations of a forward and backward pass of the textbook model."""
+    """Count floating-point operations of a forward and backward pass of the textbook model."""
     mixture = TextbookMixture(run.experts, run.network.channels, run.network.latent)
     with FlopCounterMode(display=False) as counter:
         reconstructions, logits = mixture(images[:16].float() / 255)

@@ -106,7 +106,7 @@ class Cluster:
 
 @contextmanager
 def one_node(folder: Path) -> Iterator[Cluster]:
-    """A cluster that is ready for jobs, and gone in the end."""
+    """Yield a cluster that is ready for jobs, and gone in the end."""
     cluster = Cluster(folder)
     try:
         cluster.start_all()
@@ -119,12 +119,12 @@ def one_node(folder: Path) -> Iterator[Cluster]:
 
 
 def output(*command: str) -> str:
-    """What a command of SLURM prints."""
+    """Return what a command of SLURM prints."""
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def wait_for(condition: Callable, seconds: float = 120):
-    """The first true value of a condition."""
+    """Wait for the first true value of a condition, and return it."""
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, f"not in {seconds} seconds: {condition}"
@@ -133,7 +133,7 @@ def wait_for(condition: Callable, seconds: float = 120):
 
 
 def install() -> None:
-    """SLURM and munge from Debian's packages, where they are missing."""
+    """Install SLURM and munge from Debian's packages, where they are missing."""
     if os.geteuid() != 0:
         sys.exit("make cluster: needs root, to install and to start SLURM")
     if CONFIGURATION.exists() and not CONFIGURATION.read_text().startswith(OURS):
@@ -145,7 +145,7 @@ def install() -> None:
 
 
 def workspace(folder: Path, raw: Path) -> Path:
-    """A folder with four trainings, long enough to be cancelled."""
+    """Make a folder with four trainings, long enough to be cancelled."""
     changes = {"experts": [2], "train": {"epochs": EPOCHS}}
     make_workspace(folder, raw)
     change_params(folder, lambda params: params["studies"]["smoke"].update(changes))
@@ -153,7 +153,7 @@ def workspace(folder: Path, raw: Path) -> Path:
 
 
 def training(folder: Path) -> tuple[str, list[Path]] | None:
-    """SLURM's number of a job that trains, and its checkpoints; none while there are none."""
+    """Find SLURM's number of a job that trains, and its checkpoints; none while there are none."""
     for process in processes_in(folder):
         words = process.info["cmdline"]
         runs = [folder / word for word in words if word.startswith("models/")]
@@ -164,20 +164,20 @@ def training(folder: Path) -> tuple[str, list[Path]] | None:
 
 
 def first_epoch(folder: Path, since: float) -> int:
-    """From which epoch a training went on: no other log of these begins later."""
+    """Return the epoch from which a training went on: no other log of these begins later."""
     logs = (path for path in (folder / "logs").rglob("*.log") if path.stat().st_mtime > since)
     firsts = (re.search(r"^epoch (\d+)/", path.read_text(), re.M) for path in logs)
     return max((int(first[1]) for first in firsts if first), default=0)
 
 
 def row(step: str, what: str, ok: bool) -> dict:
-    """A row of the table."""
+    """Return a row of the table."""
     print(step, file=sys.stderr)
     return {"step": step, "what happened": what, "ok": "yes" if ok else "NO"}
 
 
 def compared(folder: Path, local: Path) -> tuple[str, bool]:
-    """In how many files two workspaces have the same bytes, and whether in all."""
+    """Return in how many files two workspaces have the same bytes, and whether in all."""
     ours, theirs = contents(folder), contents(local)
     names = {*ours, *theirs}
     different = sorted(name for name in names if ours.get(name) != theirs.get(name))
@@ -215,14 +215,14 @@ def interrupted(folder: Path) -> dict:
 
 
 def refused(step: str, words: str, folder: Path, *command: str) -> dict:
-    """What a command says that cannot go on: a line with these words."""
+    """Note what a command says that cannot go on: a line with these words."""
     said = attempt(folder, *command)
     line = next((line.strip() for line in said.splitlines() if words in line), None)
     return row(step, f"`{line or said[-300:]}`", line is not None and "Traceback" not in said)
 
 
 def gone_on(folder: Path, local: Path) -> dict:
-    """The same command when all is well again."""
+    """Run the same command when all is well again."""
     begin = time.time()
     call(folder, *SNAKEMAKE)
     epoch, (files, same) = first_epoch(folder, begin), compared(folder, local)
@@ -231,7 +231,7 @@ def gone_on(folder: Path, local: Path) -> dict:
 
 
 def steps(scratch: Path) -> Iterator[dict]:
-    """All that is tried, in turn."""
+    """Yield a row for each thing that is tried, in turn."""
     raw = fetch_mnist()
     folder, local = (workspace(scratch / name, raw) for name in ("cluster", "local"))
     call(local, "snakemake", "--cores", "2")

@@ -70,7 +70,7 @@ class Lab:
         return (*SNAKEMAKE, *self.targets)
 
     def copy(self, without: tuple[str, ...] = ()) -> Path:
-        """The finished workspace again, with its times and Snakemake's records, less some of it."""
+        """Copy the finished workspace, with its times and Snakemake's records, less some of it."""
         folder = Path(tempfile.mkdtemp(dir=self.scratch)) / "workspace"
         shutil.copytree(self.finished, folder, symlinks=True)
         for path in (folder / name for name in without):
@@ -78,7 +78,7 @@ class Lab:
         return folder
 
     def survived(self, folder: Path, said: str, *words: str) -> bool:
-        """Whether a fault was named, the plain command completes, and all bytes are the same."""
+        """Tell whether a fault is named, the plain command completes and all bytes are the same."""
         clear = is_clear(said, *words)
         call(folder, *self.command)
         if not all((folder / KINDS[kind]).exists() for kind in DATA):  # nothing needs them any more
@@ -86,7 +86,7 @@ class Lab:
         return clear and self.same(folder)
 
     def same(self, folder: Path) -> bool:
-        """Whether all that the workflow makes is that of the undisturbed run; then delete it."""
+        """Tell whether all that the workflow makes is the undisturbed run's; then delete it."""
         ours, theirs = contents(folder), contents(self.finished)
         different = {name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name)}
         print(
@@ -97,7 +97,7 @@ class Lab:
 
 
 def is_clear(said: str, *words: str) -> bool:
-    """Whether what was said has these words and no traceback."""
+    """Tell whether what was said has these words and no traceback."""
     clear = "Traceback" not in said and all(word in said for word in words)
     if not clear:
         print(f"unclear: {words}\n{said}", file=sys.stderr)
@@ -105,7 +105,7 @@ def is_clear(said: str, *words: str) -> bool:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Bytes of all that is made, except what tells time and place, and what was put aside."""
+    """Read all that is made, except what tells time and place, and what was put aside."""
     made = {}
     for place in ("data/raw/mnist", "data/selected", "models", "results"):
         for path in (folder / place).rglob("*"):
@@ -118,7 +118,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def attempt(folder: Path, *command: str) -> str:
-    """What a command that may fail says."""
+    """Run a command that may fail; return what it says."""
     done = subprocess.run(
         command, cwd=folder, env=environment(), text=True, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -127,7 +127,7 @@ def attempt(folder: Path, *command: str) -> str:
 
 
 def started(folder: Path, *command: str) -> subprocess.Popen:
-    """A command in the background, in a session of its own and open to Ctrl-C, as in a terminal."""
+    """Start a command in the background, in its own session, open to Ctrl-C as in a terminal."""
     return subprocess.Popen(
         command, cwd=folder, env=environment(), text=True, start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -136,7 +136,7 @@ def started(folder: Path, *command: str) -> subprocess.Popen:
 
 
 def processes_in(folder: Path) -> list[psutil.Process]:
-    """Living processes whose working folder is `folder`."""
+    """Return the living processes whose working folder is `folder`."""
     found = []
     for process in psutil.process_iter(["cwd", "status", "cmdline"]):
         zombie = process.info["status"] == psutil.STATUS_ZOMBIE
@@ -155,7 +155,7 @@ def await_step(folder: Path, snakemake: subprocess.Popen, step: str) -> list[psu
 
 
 def row(fault: str, outcomes: list[bool], said: str) -> dict:
-    """A row of the table."""
+    """Return a row of the table."""
     survived = sum(outcomes)
     return {
         "fault": fault,
@@ -167,7 +167,7 @@ def row(fault: str, outcomes: list[bool], said: str) -> dict:
 
 
 def killed_trainings(lab: Lab, times: int = 20) -> Iterator[dict]:
-    """SIGKILL of a training by hand, of more epochs than the smoke study's, at random moments."""
+    """Send SIGKILL to trainings by hand, of more epochs than the smoke study's, at random times."""
     folder = lab.copy(without=("models",))
     change_params(folder, lambda params: params["studies"]["smoke"]["train"].update(epochs=12))
     run = RUN.replace("epochs=1", "epochs=12")
@@ -199,7 +199,7 @@ ENDS: dict[str, tuple[Callable[[subprocess.Popen], None], tuple[str, ...]]] = {
 def ended_snakemakes(
     lab: Lab, names: tuple[str, ...] = tuple(ENDS), times: int = 2
 ) -> Iterator[dict]:
-    """An end of Snakemake while it trains."""
+    """End Snakemake while it trains."""
     for name in names:
         send, again = ENDS[name]
         outcomes = []
@@ -228,7 +228,7 @@ def ended_snakemakes(
 
 
 def damaged_files(lab: Lab, kinds: tuple[str, ...] = tuple(KINDS)) -> Iterator[dict]:
-    """Half a file under its final name, for every kind of file that the pipeline writes."""
+    """Leave half a file under its final name, for every kind of file that the pipeline writes."""
     for kind in kinds:
         folder = own_raw(lab.copy()) if kind == "raw file" else lab.copy()
         halve(folder / KINDS[kind])
@@ -243,7 +243,7 @@ def halve(path: Path) -> None:
 
 
 def many_at_once(lab: Lab, halves: tuple[str, ...], bits: tuple[str, ...]) -> Iterator[dict]:
-    """Half files and flipped bits together: one call names them all and makes them anew."""
+    """Halve files and flip bits together: one call names them all and makes them anew."""
     folder = own_raw(lab.copy()) if "raw file" in halves + bits else lab.copy()
     for kind in halves:
         halve(folder / KINDS[kind])
@@ -255,7 +255,7 @@ def many_at_once(lab: Lab, halves: tuple[str, ...], bits: tuple[str, ...]) -> It
 
 
 def own_raw(folder: Path) -> Path:
-    """The workspace with raw files of its own instead of a link."""
+    """Give the workspace raw files of its own instead of a link."""
     raw = folder / "data" / "raw"
     source = raw.resolve()
     raw.unlink()
@@ -264,7 +264,7 @@ def own_raw(folder: Path) -> Path:
 
 
 def message(said: str, words: str) -> str:
-    """The first line that has these words, without a file's name before them."""
+    """Return the first line that has these words, without a file's name before them."""
     line = next((line for line in said.splitlines() if words in line), "")
     return line.removeprefix("moaplus: ").removeprefix(words)[:160]
 
@@ -276,7 +276,7 @@ BITS = (
 
 
 def flipped_bits(lab: Lab, kinds: tuple[str, ...] = BITS, times: int = 2) -> Iterator[dict]:
-    """A flipped bit, somewhere in the content of a file whose time and length stay."""
+    """Flip a bit, somewhere in the content of a file whose time and length stay."""
     for kind in kinds:
         outcomes, said = [], ""
         for _ in range(times):
@@ -296,7 +296,7 @@ def flip(path: Path, random: Random) -> None:
 
 
 def payload(path: Path) -> range:
-    """Where a file's content lies: in an npz the largest array, as no one reads a zip's dates."""
+    """Find a file's content: in an npz the largest array, as no one reads a zip's dates."""
     if path.suffix != ".npz":
         size = path.stat().st_size
         return range(size // 4, 3 * size // 4)
@@ -317,21 +317,21 @@ STEPS = {  # where it writes, what it makes, the target that needs it
 
 
 def full_disks(lab: Lab, steps: tuple[str, ...] = tuple(STEPS)) -> Iterator[dict]:
-    """A file system that has no room left, where one step writes."""
+    """Mount a file system that has no room left, where one step writes."""
     for step in steps:
         mount, words = "mount -t tmpfs -o size={room} tmpfs {place}", "No space left"
         yield mounted(lab, step, f"disk full: {step}", mount, words)
 
 
 def unwritable_folders(lab: Lab, steps: tuple[str, ...] = tuple(STEPS)) -> Iterator[dict]:
-    """A read-only file system where one step writes."""
+    """Mount a read-only file system where one step writes."""
     for step in steps:
         mount = "mount --bind {place} {place} && mount -o remount,bind,ro {place}"
         yield mounted(lab, step, f"read-only folder: {step}", mount, "read-only")
 
 
 def mounted(lab: Lab, step: str, fault: str, mount: str, words: str) -> dict:
-    """What Snakemake says, and these `words`, where something is mounted in a step's way."""
+    """Note what Snakemake says, and these `words`, where something is mounted in a step's way."""
     folder = lab.copy()
     place, made, target = STEPS[step]
     unlink(folder / place, made)
@@ -349,12 +349,12 @@ def unlink(place: Path, made: str) -> None:
 
 
 def used(folder: Path) -> int:
-    """Bytes that files take in a file system of 4 KiB pages, folders included."""
+    """Count the bytes that files take in a file system of 4 KiB pages, folders included."""
     return sum(4096 * (1 + path.stat().st_size // 4096) for path in folder.rglob("*"))
 
 
 def in_namespace(folder: Path, place: str, mount: str, target: str) -> str:
-    """What Snakemake says where `place`, its content kept, is mounted so; seen by no one else."""
+    """Return what Snakemake says where `place`, its content kept, is mounted so, for it alone."""
     script = (
         f"cp -a {place} ../kept && {mount} && (cp -a ../kept/. {place} 2>/dev/null || true) && "
         + " ".join((*SNAKEMAKE, target))
@@ -363,7 +363,7 @@ def in_namespace(folder: Path, place: str, mount: str, target: str) -> str:
 
 
 def two_at_once(lab: Lab, steps: tuple[str, ...] = ("train", "figure")) -> Iterator[dict]:
-    """A second Snakemake while the first trains, or draws: its step waits for the second's end."""
+    """Run a second Snakemake while one trains, or draws: its step waits for the second's end."""
     outcomes = []
     for step in steps:
         folder = lab.copy(without=(ONE_OF[step],))
@@ -387,7 +387,7 @@ MIRRORS = ("stalls", "500", "HTML", "half a file", "a wrong file")
 
 
 def bad_mirrors(lab: Lab, kinds: tuple[str, ...] = MIRRORS) -> Iterator[dict]:
-    """A mirror that gives anything but the file; then the plain command, with all its sources."""
+    """Try mirrors that give anything but the file; then the plain command, with all its sources."""
     folder = without_raw(lab.copy())
     for kind in kinds:
         said, address = fetch_from(folder, kind)
@@ -399,14 +399,14 @@ def bad_mirrors(lab: Lab, kinds: tuple[str, ...] = MIRRORS) -> Iterator[dict]:
 
 
 def without_raw(folder: Path) -> Path:
-    """The workspace with no raw file."""
+    """Leave the workspace with no raw file."""
     (folder / "data" / "raw").unlink()
     (folder / "data" / "raw").mkdir()
     return folder
 
 
 def fetch_from(folder: Path, kind: str) -> tuple[str, str]:
-    """What `moaplus fetch` says where a bad mirror is the only source, and the mirror's address."""
+    """Run `moaplus fetch` with a bad mirror alone; return what it says and the mirror's address."""
     with mirror(kind) as address:
         script = (
             "import dataclasses, socket; from moaplus import cli; from moaplus.data import fetch;"
@@ -464,7 +464,7 @@ def {name}(*arguments, **constants):
 
 
 def not_finite(lab: Lab, objectives: tuple[str, ...] = ("moa", "moa_plus")) -> Iterator[dict]:
-    """One seed of these objectives gives NaN in its fifth step; then the cause is put right."""
+    """Make one seed of these objectives give NaN in its fifth step; then put the cause right."""
     folder = lab.copy()
     sources = [folder / f"src/moaplus/mixture/objectives/{name}.py" for name in objectives]
     right = [source.read_bytes() for source in sources]

@@ -15,7 +15,7 @@ from moaplus.plan.results import RESULTS
 
 
 def differences(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
-    """A row per objective: median and largest difference of NMI, and of the loss in percent."""
+    """Return per objective the median and largest difference of NMI, and of the loss in percent."""
     ours, theirs = (
         frame[(frame["split"] == "train") & ~frame["method"].isin(REFERENCE_METHODS)].set_index(
             "folder"

@@ -41,7 +41,7 @@ def ours(images: np.ndarray, seed: int) -> np.ndarray:
 
 
 def reference(name: str, images: np.ndarray, seed: int) -> np.ndarray:
-    """A reference method of the pipeline."""
+    """Cluster by a reference method of the pipeline."""
     method = import_module(f"moaplus.runs.references.{name}")
     pixels = images.reshape(len(images), -1).astype(np.float32) / 255
     features = method.embed(pixels, seed, load().settings)(pixels)
@@ -49,7 +49,7 @@ def reference(name: str, images: np.ndarray, seed: int) -> np.ndarray:
 
 
 def deep(name: str, images: np.ndarray, seed: int, share: float) -> np.ndarray:
-    """A method of ClustPy, with a share of the epochs of its defaults."""
+    """Cluster by a method of ClustPy, with a share of the epochs of its defaults."""
     import torch
 
     torchvision_datasets()  # as torchvision's operators are missing beside a torch without CUDA
@@ -80,7 +80,7 @@ def score(method: str, seed: int, share: float) -> None:
 
 
 def measured(method: str, seed: int, share: float = 1.0) -> dict:
-    """Scores of one clustering, its CPU-seconds and its peak memory in MB."""
+    """Return the scores of one clustering, its CPU-seconds and its peak memory in MB."""
     process = subprocess.Popen(
         [sys.executable, __file__, "--one", method, str(seed), str(share)],
         env=os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},

@@ -11,7 +11,7 @@ from moaplus.mixture.layers import LEAK
 
 
 def autoencoder(channels: tuple[int, int], latent: int) -> nn.Sequential:
-    """(n, 28, 28) -> (n, 28, 28)."""
+    """Return an autoencoder, (n, 28, 28) -> (n, 28, 28)."""
     c1, c2 = channels
     return nn.Sequential(
         nn.Unflatten(1, (1, 28)),
@@ -61,5 +61,5 @@ class ImageDataset(Dataset):
 
 
 def loader(images: Tensor, batch_size: int) -> DataLoader:
-    """Shuffled batches of uint8 images (n, 28, 28)."""
+    """Return shuffled batches of uint8 images (n, 28, 28)."""
     return DataLoader(ImageDataset(images), batch_size, shuffle=True)

@@ -52,17 +52,17 @@ class PairsOfViews(Dataset):
 
 
 def thicker(image: Tensor) -> Tensor:
-    """A random part of the way to the largest of each pixel and its neighbours."""
+    """Go a random part of the way to the largest of each pixel and its neighbours."""
     return image + torch.rand(()) * (F.max_pool2d(image, 3, 1, 1) - image)
 
 
 def thinner(image: Tensor) -> Tensor:
-    """The same to the least."""
+    """Do the same to the least."""
     return -thicker(-image)
 
 
 def ours(state: State, run: Run, images: Tensor) -> Callable[[], None]:
-    """Steps as `moaplus train` makes them."""
+    """Return steps as `moaplus train` makes them."""
     inputs, objective = state.network.prepare(images), objective_of(run)
 
     def call() -> None:
@@ -74,7 +74,7 @@ def ours(state: State, run: Run, images: Tensor) -> Callable[[], None]:
 
 
 def script(run: Run, images: Tensor) -> Callable[[], None]:
-    """The same by a DataLoader, torch's layers, a loop over experts and torch's AdamW."""
+    """Return the same by a DataLoader, torch's layers, a loop over experts and torch's AdamW."""
     gate = build(run).gate.train()
     experts = TextbookMixture(run.experts, run.network.channels, run.network.latent).experts
     objective = objective_of(run)
@@ -100,7 +100,7 @@ def script(run: Run, images: Tensor) -> Callable[[], None]:
 
 
 def parts(run: Run, images: Tensor) -> dict[str, Callable[[], None]]:
-    """What a step of ours is made of, each alone."""
+    """Return what a step of ours is made of, each alone."""
     mixture = build(run).train()
     batch = images[: run.training.batch_size]
     twice, seen = torch.cat([batch, batch]), batch[: -(-len(batch) // run.experts)]
@@ -131,7 +131,7 @@ def parts(run: Run, images: Tensor) -> dict[str, Callable[[], None]]:
 
 
 def repeated(call: Callable[[], None]) -> Callable[[], None]:
-    """As many calls as there are steps."""
+    """Return a function that makes as many calls as there are steps."""
 
     def calls() -> None:
         for _ in range(STEPS):

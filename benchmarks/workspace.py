@@ -26,7 +26,7 @@ RUNS = "models/mnist-0+1-n400/cae-epochs=1"  # of the study `smoke`
 
 
 def fetch_mnist() -> Path:
-    """The checkout's data/raw, with verified MNIST in it."""
+    """Return the checkout's data/raw, with verified MNIST in it."""
     before = Path.cwd()
     os.chdir(ROOT)
     try:
@@ -37,7 +37,7 @@ def fetch_mnist() -> Path:
 
 
 def make_workspace(folder: Path, raw: Path | None) -> Path:
-    """A copy of the workflow in `folder`, its default study `smoke`, without a multiverse."""
+    """Make a copy of the workflow in `folder`, its default study `smoke`, without a multiverse."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("workflow", "profiles", "src"):
         shutil.copytree(
@@ -66,7 +66,7 @@ def _smoke(params: dict) -> None:
 
 
 def read_yaml(path: Path) -> dict:
-    """What a YAML file holds."""
+    """Return what a YAML file holds."""
     return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
 
 
@@ -97,7 +97,7 @@ def make_records(runs: Iterable[Run]) -> None:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, the tests' own tools first, Python as it is by default."""
+    """Return this process's environment, the tests' own tools first, Python as it is by default."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     return kept | {"PATH": path}

@@ -30,18 +30,18 @@ def main() -> int:
 
 
 def page_of(suite: str) -> Path:
-    """The page of docs with a suite's marks."""
+    """Return the page of docs with a suite's marks."""
     (page,) = (p for p in ROOT.glob("docs/*.md") if marks(suite)[0] in p.read_text("utf-8"))
     return page
 
 
 def marks(suite: str) -> tuple[str, str]:
-    """Where the part of a suite begins and ends."""
+    """Return the marks where the part of a suite begins and ends."""
     return f"<!-- {suite} -->", f"<!-- end of {suite} -->"
 
 
 def between(text: str, suite: str, part: str) -> str:
-    """A page with another part of a suite.
+    """Return a page with another part of a suite.
 
     Raises:
         ValueError: if it does not have both marks.
@@ -52,7 +52,7 @@ def between(text: str, suite: str, part: str) -> str:
 
 
 def made() -> str:
-    """By which commit, and on what."""
+    """Say by which commit, and on what."""
     commit = subprocess.check_output(["git", "describe", "--always", "--dirty"], text=True).strip()
     cores = len(os.sched_getaffinity(0))
     return f"Commit {commit}, {processor()}, {cores} core{'s' * (cores > 1)}:"

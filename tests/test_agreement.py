@@ -17,7 +17,7 @@ def published(tmp_path_factory, finished) -> tuple[Path, str]:
 
 
 def hold(rows: list[dict]) -> bool:
-    """Whether both tools did what they should, and then had nothing to do."""
+    """Tell whether both tools did what they should, and then had nothing to do."""
     return bool(rows) and all(agreement.holds(row) for row in rows)
 
 

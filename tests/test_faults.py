@@ -15,12 +15,12 @@ def lab(tmp_path_factory, finished) -> faults.Lab:
 
 
 def making(lab: faults.Lab, *targets: str) -> faults.Lab:
-    """The same, but what is made anew after a fault is no more than these files."""
+    """Return the same, but what is made anew after a fault is no more than these files."""
     return dataclasses.replace(lab, targets=targets)
 
 
 def survived(rows: Iterator[dict]) -> bool:
-    """Whether every try of every fault was survived; there is at least one."""
+    """Tell whether every try of every fault was survived; there is at least one."""
     table = list(rows)
     return bool(table) and all(row["survived"] == row["tried"] > 0 for row in table)
 

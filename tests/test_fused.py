@@ -60,7 +60,7 @@ def test_other_widths(channels, latent):
 
 @pytest.mark.parametrize("scale", [0, 1e-3, 30])
 def test_extreme_weights(scale):
-    """All outputs alike, next to nothing, and a sigmoid that is 0 or 1."""
+    # All outputs alike, next to nothing, and a sigmoid that is 0 or 1.
     assert_same(mixture(3, scale=scale), torch.rand(6, 28, 28), torch.arange(6))
 
 
@@ -70,7 +70,7 @@ def test_extreme_images():
 
 
 def test_batches_of_several_sizes_take_turns():
-    """As the last batch of an epoch and the first of the next do."""
+    # As the last batch of an epoch and the first of the next do.
     network, images = mixture(2), torch.rand(9, 28, 28)
     fused, modules = network.flat(), Flat(network)
     for n in (5, 2, 9, 2, 5):

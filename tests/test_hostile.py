@@ -60,7 +60,7 @@ SMALL = {  # so that whatever is accepted can also be run
 
 
 def small(schema: object, key: str = "") -> object:
-    """A part of the schema with smaller maxima, its references replaced by what they name."""
+    """Make a part of the schema with smaller maxima, its references replaced by what they name."""
     if isinstance(schema, list):
         return [small(part, key) for part in schema]
     if not isinstance(schema, dict):
@@ -116,7 +116,7 @@ KINDS = {
 
 
 def places(value: object, path: tuple = ()) -> list[tuple]:
-    """The path to every value of params.yaml, itself included."""
+    """Return the path to every value of params.yaml, itself included."""
     items = (
         value.items()
         if isinstance(value, dict)
@@ -144,7 +144,7 @@ values = st.recursive(
 
 @st.composite
 def changed_params(draw) -> object:
-    """What the schema allows, with up to two values replaced, removed or added."""
+    """Draw what the schema allows, with up to two values replaced, removed or added."""
     params = draw(allowed(small(SCHEMA)))
     params["default"] = draw(
         st.lists(st.sampled_from(sorted(params["studies"])), min_size=1, unique=True)
@@ -206,7 +206,7 @@ def refused_in_one_line(error: UserError, start: str) -> None:
 
 
 def train_and_evaluate(run: Run) -> None:
-    """On as many noisy images as the run wants."""
+    """Train and evaluate on as many noisy images as the run wants."""
     n, generator = run.selection.images or 30, np.random.default_rng(0)
     grey = generator.integers(0, 256, (n, 28, 28), dtype=np.uint8)
     labels = np.arange(n, dtype=np.uint8) % 2
@@ -287,7 +287,7 @@ def test_no_value_and_no_wildcard_reaches_a_shell(tmp_path, mnist, share):
 
 
 def archive(path, *members: tuple[str, bytes, int | None]) -> None:
-    """A tar of members: name, type, and the size that the header states."""
+    """Write a tar of members: name, type, and the size that the header states."""
     with tarfile.open(path, "w:gz") as tar:
         for name, kind, size in members:
             info = tarfile.TarInfo(name)

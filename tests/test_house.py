@@ -16,13 +16,14 @@ from moaplus.report.titles import METHODS
 
 PACKAGE = ROOT / "src/moaplus"
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+TOOLS = sorted(path for folder in ("benchmarks", "tests") for path in (ROOT / folder).glob("*.py"))
 # From the top floor to the ground, where two stand side by side.
 FLOORS = ("audit", "report", "runs", "provenance", "mixture", "data", "plan", "theory", "storage")
 APART = {"theory": set(), "storage": set(), "mixture": {"theory"}}  # all that these may import
 
 
 def package(module: str) -> str:
-    """The package of a module of ours, such as `plan` of `moaplus.plan.runs`."""
+    """Return the package of a module of ours, such as `plan` of `moaplus.plan.runs`."""
     return module.split(".")[1]
 
 
@@ -38,7 +39,7 @@ def imports(path: Path, types: bool = True) -> set[str]:
 
 
 def is_for_types(node: ast.stmt) -> bool:
-    """Whether a statement is `if TYPE_CHECKING:`."""
+    """Tell whether a statement is `if TYPE_CHECKING:`."""
     return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
@@ -89,20 +90,24 @@ NO_VERBS = {
 
 
 def docstrings(path: Path) -> dict[str, str]:
-    """The docstrings of a source's functions, by file and line; a property's is a noun."""
+    """Return the docstrings of a source's functions but tests, by file and line.
+
+    That of a property or a fixture is a noun.
+    """
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     functions = [
         node
         for node in nodes
         if isinstance(node, ast.FunctionDef)
-        and not any("property" in ast.unparse(decorator) for decorator in node.decorator_list)
+        and not node.name.startswith("test_")
+        and not any(re.search("property|fixture", ast.unparse(d)) for d in node.decorator_list)
     ]
     texts = {f"{path.relative_to(ROOT)}:{f.lineno}": ast.get_docstring(f) for f in functions}
     return {place: text for place, text in texts.items() if text}
 
 
 def test_docstrings_of_functions_begin_with_a_verb():
-    found = {place: text for path in SOURCES for place, text in docstrings(path).items()}
+    found = {place: text for path in SOURCES + TOOLS for place, text in docstrings(path).items()}
     first = {place: re.match(r"\W*(\w*)", text)[1] for place, text in found.items()}
     wrong = {place for place, word in first.items() if word in NO_VERBS or not word.istitle()}
     assert not wrong, f"{len(wrong)} docstrings: " + ", ".join(sorted(wrong))

@@ -141,7 +141,7 @@ def test_a_surrogate_finds_what_decides_and_admits_where_nothing_does():
 
 
 def smaller(params: dict) -> None:
-    """A multiverse of seconds."""
+    """Set a multiverse of seconds."""
     images = [{"classes": [0, 1], "images": 300}, {"classes": "all", "images": 300}]
     decisions = {"images": images, "latent": [2, 8], "epochs": [1, 2]}
     params["multiverse"] = {"protocols": 6, "seed": 0, "experts": 2, "decisions": decisions}

@@ -81,7 +81,7 @@ def test_pooling_and_its_gradients_are_torchs():
 
 
 def test_what_the_decoders_see_past_the_code():
-    """With the code's way back cut off, only SegNet's and U-Net's outputs depend on the image."""
+    # With the code's way back cut off, only SegNet's and U-Net's outputs depend on the image.
     torch.manual_seed(0)
     images = torch.rand(4, 28, 28)
     cae, segnet, unet = CAE(1, (4, 6), 5), SegNet((4, 6), 5), UNet((4, 6), 5)

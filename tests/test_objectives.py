@@ -65,7 +65,7 @@ def explicit(b: Batch) -> tuple[np.ndarray, np.ndarray]:
 
 
 def by_hand(name: str, b: Batch) -> float:
-    """The objective of a batch whose Γ needs no guard."""
+    """Compute the objective of a batch whose Γ needs no guard."""
     P, e = explicit(b)
     n, M = P.shape
     images, x = range(n), b.images.numpy()

@@ -34,13 +34,13 @@ FIRST = TWO[:1]
 
 
 def study(selections: list, seeds: object, epochs: int, **more: object) -> dict:
-    """A study of seconds."""
+    """Return a study of seconds."""
     common = {"selections": selections, "experts": [2], "objectives": BOTH, "seeds": seeds}
     return common | {"train": {"epochs": epochs, "batch_size": 50}, "keep": "scores"} | more
 
 
 def longer(params: dict) -> None:
-    """The longer studies, made short."""
+    """Make the longer studies short."""
     few = {"first": 0, "count": 5}
     paper = study(TWO, few, 1)
     del paper["keep"]
@@ -90,7 +90,7 @@ def done(tmp_path_factory, mnist):
 
 
 def page(folder, name: str) -> tuple[str, pd.DataFrame]:
-    """A study's table, and its rows of the training images."""
+    """Return a study's table, and its rows of the training images."""
     place = folder / "results" if name == "paper" else folder / "results/studies" / name
     runs = pd.read_csv(place / "runs.csv").fillna({"variant": ""})
     return (place / "table.md").read_text(encoding="utf-8"), runs[runs["split"] == "train"]

@@ -29,7 +29,7 @@ def load(tmp_path: Path, params: object) -> Plan:
 
 
 def changed(keys: str, value: object) -> dict:
-    """The project's parameters with the value at a dotted key replaced."""
+    """Return the project's parameters with the value at a dotted key replaced."""
     params = copy.deepcopy(PARAMS)
     *parents, last = [int(key) if key.isdigit() else key for key in keys.split(".")]
     place = params
@@ -241,7 +241,7 @@ def test_long_keys_and_values_are_cut_and_what_is_allowed_is_not(tmp_path):
 
 
 def numbers() -> dict[str, dict]:
-    """Every setting that is a number, by its dotted key: its part of the JSON schema."""
+    """Return every setting that is a number, by its dotted key: its part of the JSON schema."""
     return {
         f"{part}.{key}": rule
         for part, block in (("model", Network), ("train", Training))
@@ -272,7 +272,7 @@ def test_a_number_is_accepted_within_its_bounds_and_refused_outside_of_them(
 
 
 def only_smoke(keys: str, value: object) -> dict:
-    """The project's parameters with a value replaced, and little else to check."""
+    """Return the project's parameters with a value replaced, and little else to check."""
     params = changed(keys, value) | {"default": ["smoke"]}
     del params["multiverse"]
     return params | {"studies": {"smoke": PARAMS["studies"]["smoke"]}}

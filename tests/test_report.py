@@ -60,7 +60,7 @@ addEventListener("load", () => setTimeout(async () => {
 
 
 def shown(page: Path, script: str, folder: Path) -> dict:
-    """What a script finds in a page that Chromium has opened from disk."""
+    """Return what a script finds in a page that Chromium has opened from disk."""
     if shutil.which("chromium") is None:
         pytest.skip("needs Chromium: apt-get install chromium")
     text = page.read_text(encoding="utf-8").replace("<head>", f"<head>{FAILURES}", 1) + script

@@ -37,7 +37,7 @@ def test_means_and_distribution_functions_are_unbiased(rows):
 
 
 def test_the_bias_of_least_squares_is_of_order_one_over_n(rows):
-    """To the order 1/n it is 147/n at most here (second-order expansion of D⁻¹)."""
+    # To the order 1/n it is 147/n at most here (second-order expansion of D⁻¹).
     regression = rows[rows.estimator.isin(["intercept", "slope"])]
     assert (regression.bias.abs() < 200 / N + 4.5 * regression.bias_se).all()
 

@@ -33,7 +33,7 @@ class Job:
 
 
 def planned(folder: Path, *options: str) -> set[Job]:
-    """The jobs that `snakemake -n` would start, except `all`."""
+    """Return the jobs that `snakemake -n` would start, except `all`."""
     text = look(folder, "-n", "--printshellcmds", *options)
     assert "This was a dry-run" in text or "Nothing to be done" in text, text
     found = set()
@@ -74,7 +74,7 @@ def reached(command: str, modules: tuple[str, ...]) -> set[str]:
 
 
 def by_name(job: Job) -> tuple[str, ...]:
-    """The modules that a job loads by name."""
+    """Return the modules that a job loads by name."""
     if job.command == "train":
         _, _, network, _, objective, *_ = job.outputs[0].split("/")
         architecture = network.split("-")[0]
@@ -97,7 +97,7 @@ def by_name(job: Job) -> tuple[str, ...]:
 
 
 def reaching(source: str, dag: set[Job]) -> set[Job]:
-    """The jobs that a source reaches, and those that take what they make."""
+    """Return the jobs that a source reaches, and those that take what they make."""
     # What was fetched is verified, whatever fetched it. What the plan says of a selection and of a
     # training stands in the name of the one and in the settings of the other.
     apart = {"fetch", "select", "train"} if source.startswith("src/moaplus/plan/") else {"fetch"}
@@ -113,7 +113,7 @@ def reaching(source: str, dag: set[Job]) -> set[Job]:
 
 
 def representative(dag: set[Job]) -> list[str]:
-    """The source of each folder that most jobs reach."""
+    """Return the source of each folder that most jobs reach."""
     folders = [list(sources) for _, sources in itertools.groupby(SOURCES, os.path.dirname)]
     return [max(sources, key=lambda source: len(reaching(source, dag))) for sources in folders]
 
@@ -170,7 +170,7 @@ def test_a_changed_objective_trains_its_runs_alone(done):
 
 
 def add_file(folder: Path, place: str, template: str, name: str) -> None:
-    """One more module of a kind, made from one that is there."""
+    """Add one more module of a kind, made from one that is there."""
     text = (folder / f"src/moaplus/{place}/{template}.py").read_text(encoding="utf-8")
     path = folder / f"src/moaplus/{place}/{name}.py"
     path.write_text(text.replace(f"def {template}(", f"def {name}("), encoding="utf-8")

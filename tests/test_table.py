@@ -57,7 +57,7 @@ def lines(table: str) -> Iterator[dict[str, str]]:
 
 
 def selection_of(study: dict, images: str) -> str:
-    """The selection that some words name."""
+    """Return the selection that some words name."""
     (chosen,) = (
         f"mnist-{'all' if wanted['classes'] == 'all' else '+'.join(map(str, wanted['classes']))}"
         + ("" if wanted["images"] == "all" else f"-n{wanted['images']}")
@@ -90,7 +90,7 @@ def rows_in_words(runs: pd.DataFrame, line: dict, title: str, split: str) -> pd.
 
 
 def seeds_of(study: dict) -> list[int]:
-    """A study's seeds, listed or counted."""
+    """Return a study's seeds, listed or counted."""
     seeds = study["seeds"]
     return seeds if isinstance(seeds, list) else [seeds["first"] + k for k in range(seeds["count"])]
 
@@ -116,7 +116,7 @@ def _interval(numbers: tuple[float, ...]) -> tuple[float, float, float]:
 
 
 def is_of(cell: str, values: pd.Series, low: float, high: float) -> bool:
-    """Whether a cell is the mean of these values, with their interval where it has one.
+    """Tell whether a cell is the mean of these values, with their interval where it has one.
 
     The interval ends where the quantity does: at `low` and `high`.
     """
@@ -137,7 +137,7 @@ def is_of(cell: str, values: pd.Series, low: float, high: float) -> bool:
 
 
 def verdicts(values: pd.Series, low: float, high: float) -> set[str]:
-    """By the rule in prose: of a mean that should lie between `low` and `high`.
+    """Return verdicts by the rule in prose: of a mean that should lie between `low` and `high`.
 
     Two, where the ends of the interval are too near to the limits for two bootstraps to agree.
     """
@@ -165,14 +165,14 @@ def rows_of(runs: pd.DataFrame, line: dict, title: str, split: str = "train") ->
 
 
 def groups_of(seeds: list[int]) -> str:
-    """What stands under a table; a line's last column and a split are the key of a group."""
+    """Say what stands under a table; a line's last column and a split are the key of a group."""
     assert seeds == list(range(seeds[0], seeds[-1] + 1))
     chosen = f"{seeds[0]} <= seed <= {seeds[-1]}"
     return f"runs.query('{chosen}').groupby(['configuration', 'split'])"
 
 
 def claim_is_right(line: dict, runs: pd.DataFrame) -> bool:
-    """Of a figure or a comparison of the paper: with the budget of the line's study, and longer."""
+    """Check a figure or comparison of the paper: with the budget of the line's study and longer."""
     later = [(heading, "long") for heading in line if "verdict after" in heading]
     right = True
     for heading, study in [("verdict", line["study"] if later else "seeds"), *later]:
@@ -185,7 +185,7 @@ def claim_is_right(line: dict, runs: pd.DataFrame) -> bool:
 
 
 def glance_is_right(line: dict) -> bool:
-    """Of the verdicts on one screen: as the line of each claim, which is computed again, has it."""
+    """Check the verdicts on one screen: each claim's line, which is computed again, has them so."""
     for heading, said in line.items():
         if not heading.endswith(" seeds"):
             continue
@@ -206,7 +206,7 @@ def glance_is_right(line: dict) -> bool:
 
 
 def outcome_is_right(line: dict, rows: Callable, first: bool) -> bool:
-    """Of one verdict on a claim; `rows(title, split)` are those of a method."""
+    """Check one verdict on a claim; `rows(title, split)` are those of a method."""
     name, kind, of = re.match("(NMI|Mixed loss|Routed loss)( of |: )(.*)", line["claim"]).groups()
     column = COLUMNS[name if name == "NMI" else name.lower()]
     if kind == ": ":
@@ -226,13 +226,13 @@ def outcome_is_right(line: dict, rows: Callable, first: bool) -> bool:
 
 
 def is_improvement(said: str, larger: pd.Series, smaller: pd.Series) -> bool:
-    """Whether the first is the larger in this share of all pairs of runs."""
+    """Tell whether the first is the larger in this share of all pairs of runs."""
     share = mannwhitneyu(larger, smaller).statistic / (len(larger) * len(smaller))
     return abs(share - float(said)) <= 0.0051
 
 
 def comparison_is_right(line: dict, runs: pd.DataFrame) -> bool:
-    """Of MoA+ minus another objective."""
+    """Check MoA+ minus another objective."""
     for heading in ("NMI", "mixed loss"):
         column = COLUMNS[heading]
         ours, other = (
@@ -252,7 +252,7 @@ def comparison_is_right(line: dict, runs: pd.DataFrame) -> bool:
 
 
 def means_are_right(line: dict, runs: pd.DataFrame) -> bool:
-    """Of a line of means, each heading with its split where that is not the training images."""
+    """Check a line of means, each heading with its split where that is not the training images."""
     headings = [heading.partition(", ") for heading in line]
     means = [(name, split) for name, _, split in headings if name in COLUMNS]
     assert len(means) >= 6
@@ -268,7 +268,7 @@ def means_are_right(line: dict, runs: pd.DataFrame) -> bool:
 
 
 def is_right(line: dict, runs: pd.DataFrame) -> bool:
-    """Whether a line's words and its query name the same rows, and they give its cells."""
+    """Tell whether a line's words and its query name the same rows, and they give its cells."""
     if "claim" in line:
         return claim_is_right(line, runs)
     return (comparison_is_right if "other" in line else means_are_right)(line, runs)
@@ -300,7 +300,7 @@ def test_the_verdicts_on_one_screen_are_those_of_the_table(monkeypatch):
 
 
 def swapped(runs: pd.DataFrame, column: str, one: str, other: str) -> pd.DataFrame:
-    """The values of two kinds of rows exchanged, their places kept."""
+    """Exchange the values of two kinds of rows, their places kept."""
     runs = runs.copy()
     scores = [c for c in runs.columns if runs[c].dtype == float]
     keys = ["selection", "experts", "seed", "split", "method", "variant"]
@@ -311,7 +311,7 @@ def swapped(runs: pd.DataFrame, column: str, one: str, other: str) -> pd.DataFra
 
 
 def replaced_seed(runs: pd.DataFrame) -> pd.DataFrame:
-    """One seed left out of every mean: the next one stands in its place."""
+    """Leave one seed out of every mean: the next one stands in its place."""
     runs = runs.copy()
     scores = [c for c in runs.columns if runs[c].dtype == float]
     one, next_one = (runs.index[runs["seed"] == seed] for seed in (1, 2))
@@ -338,7 +338,7 @@ def test_a_verdict_that_does_not_follow_is_noticed():
 
 
 def failed(runs: pd.DataFrame, folders: Iterable[str], reason: str) -> pd.DataFrame:
-    """The rows that there would be, had the training of some runs failed."""
+    """Return the rows that there would be, had the training of some runs failed."""
     folders = list(folders)
     kept = ["selection", "experts", "method", "seed", "split", "folder"]
     rows = runs[runs["folder"].isin(folders) & (runs["split"] == "train")][kept]

@@ -34,12 +34,12 @@ def test_without_a_terminal_there_is_a_line_for_each_job_that_trains(finished):
 
 
 def progress(epoch: int) -> str:
-    """What training writes to its log after an epoch."""
+    """Return what training writes to its log after an epoch."""
     return json.dumps({"epoch": epoch, "epochs": 4, "mixture_error": 0.25}) + "\n"
 
 
 def handled(*records: dict) -> tuple[LogHandler, str]:
-    """A handler without a terminal that has had some of Snakemake's messages, and what it said."""
+    """Give a handler without a terminal some Snakemake messages; return it and what it said."""
     handler = LogHandler(SimpleNamespace(stdout=False, dryrun=False), None)
     handler.console = Console(file=io.StringIO(), width=WIDTH)
     for record in records:
@@ -102,7 +102,7 @@ def test_in_a_terminal_there_is_a_bar_and_a_stopped_run_says_how_to_go_on(worksp
 
 
 def watched(folder: Path, until: str) -> tuple[str, int]:
-    """What a terminal shows of a run that Ctrl-C ends once a pattern is there; its exit code."""
+    """End a run by Ctrl-C once a pattern is there; return the terminal's text and its exit code."""
     of_a_terminal = environment() | {"COLUMNS": str(WIDTH), "LINES": "24"}
     screen, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, WIDTH, 0, 0))
@@ -122,7 +122,7 @@ def watched(folder: Path, until: str) -> tuple[str, int]:
 
 
 def _read(screen: int) -> str:
-    """What comes next on a terminal; nothing once its programs have ended."""
+    """Read what comes next on a terminal; nothing once its programs have ended."""
     try:
         return os.read(screen, 4096).decode(errors="replace")
     except OSError:

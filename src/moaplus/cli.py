@@ -1,6 +1,6 @@
 """`moaplus …`: each rule of the workflow is one such command; people have some of their own.
 
-What a command imports inside its function is what its result depends on (`provenance.sources`).
+What a command imports inside its function is what its result depends on (`provenance.origin`).
 """
 
 import argparse
