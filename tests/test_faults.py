@@ -35,8 +35,9 @@ def test_an_ended_snakemake_ends_its_children_and_goes_on(lab):
 
 
 def test_half_files_and_flipped_bits_are_seen_and_one_call_makes_them_anew(lab):
-    halves = ("table.md", "figure, SVG", "probe")
-    assert survived(faults.many_at_once(lab, halves, ("model", "reference clusters")))
+    halves, bits = ("table.md", "figure, SVG", "probe"), ("model", "reference clusters")
+    again = making(lab, *(faults.KINDS[kind] for kind in halves + bits))
+    assert survived(faults.many_at_once(again, halves, bits))
 
 
 @pytest.mark.parametrize("fault", [faults.full_disks, faults.unwritable_folders])
