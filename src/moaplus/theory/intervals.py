@@ -10,6 +10,7 @@ MINIMUM_SEEDS = 5  # fewer get no interval
 LEVEL = 0.95
 TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)  # quantiles at the ends of an interval
 RESAMPLES = 9999
+AT_ONCE = 8  # samples, so that their resamples stay in the cache
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,11 @@ def estimate(values: np.ndarray) -> Estimate:
     mean = float(values.mean())
     if len(values) < MINIMUM_SEEDS:
         return Estimate(mean, np.nan, np.nan, len(values))
-    return Estimate(mean, *beta_bootstrap_t(values), len(values))
+    return Estimate(mean, *map(float, beta_bootstrap_t(values)), len(values))
 
 
-def beta_bootstrap_t(values: np.ndarray) -> tuple[float, float]:
-    """Compute an interval of the mean of `values` (n,), n > 1 (Owen 2025, arXiv 2508.10083).
+def beta_bootstrap_t(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute intervals of the means of `values` (…, n), n > 1 (Owen 2025, arXiv 2508.10083).
 
     A bootstrap-t whose weights are independent Beta(1/2, 3/2), scaled to a mean of 1: like the
     counts of the usual bootstrap they have variance and skewness 1, but no sample has all its
@@ -56,13 +57,25 @@ def beta_bootstrap_t(values: np.ndarray) -> tuple[float, float]:
     values give the same interval.
     """
     values = np.asarray(values, dtype=float)
-    mean, deviation = float(values.mean()), float(values.std())
-    if np.ptp(values) == 0 or deviation == 0:  # a spread may be too small for its square
-        return mean, mean
-    z = (values - mean) / deviation
-    means, squares = (_weights(len(z)) @ np.stack([z, z**2], axis=1)).T
-    low, high = np.quantile(means / np.sqrt(squares - means**2), TAILS)
-    return mean - float(high) * deviation, mean - float(low) * deviation
+    mean, deviation = values.mean(axis=-1, keepdims=True), values.std(axis=-1, keepdims=True)
+    # A spread may be too small for its square.
+    deviation[np.ptp(values, axis=-1, keepdims=True) == 0] = 0
+    z = (values - mean) / np.where(deviation == 0, 1, deviation)
+    weights = _weights(values.shape[-1]).T
+    means = z @ weights
+    variances = np.where(deviation == 0, 1, z**2 @ weights - means**2)
+    low, high = _tails(means / np.sqrt(variances))
+    mean, deviation = mean[..., 0], deviation[..., 0]
+    return mean - high * deviation, mean - low * deviation
+
+
+def _tails(resamples: np.ndarray) -> np.ndarray:
+    """Compute the quantiles at the ends of intervals: (…, RESAMPLES) -> (2, …).
+
+    To sort first is three times as fast, as NumPy does it in vector instructions.
+    """
+    ordered = np.sort(resamples, axis=-1)
+    return np.moveaxis(np.apply_along_axis(np.quantile, -1, ordered, TAILS), -1, 0)
 
 
 @functools.lru_cache(maxsize=8)
@@ -72,21 +85,28 @@ def _weights(n: int) -> np.ndarray:
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def percentile_bootstrap(values: np.ndarray) -> tuple[float, float]:
-    """Compute an interval of the mean of `values` (n,) (Efron 1979): too narrow for few values."""
+def percentile_bootstrap(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute intervals of the means of `values` (…, n) (Efron 1979): too narrow for few values."""
     values = np.asarray(values, dtype=float)
-    chosen = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.quantile(values[chosen].mean(axis=1), TAILS)
-    return float(low), float(high)
+    low, high = _tails(values @ _shares(values.shape[-1]).T)
+    return low, high
 
 
-def student_t(values: np.ndarray) -> tuple[float, float]:
-    """Compute an interval of the mean of `values` (n,), n > 1; exact if normal (Student 1908)."""
+@functools.lru_cache(maxsize=8)
+def _shares(n: int) -> np.ndarray:
+    """Draw how often each of n values is in a resample, over n: (RESAMPLES, n)."""
+    chosen = np.random.default_rng(0).integers(n, size=(RESAMPLES, n))
+    return (chosen[:, :, None] == np.arange(n)).mean(axis=1)
+
+
+def student_t(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute intervals of the means of `values` (…, n), n > 1; exact if normal (Student 1908)."""
     from scipy.stats import t  # half a second, for this alone
 
     values = np.asarray(values, dtype=float)
-    half = t.ppf(TAILS[1], len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-    return float(values.mean() - half), float(values.mean() + half)
+    mean, n = values.mean(axis=-1), values.shape[-1]
+    half = t.ppf(TAILS[1], n - 1) * values.std(axis=-1, ddof=1) / n**0.5
+    return mean - half, mean + half
 
 
 def probability_of_improvement(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -100,7 +120,7 @@ def probability_of_improvement(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 
 def coverage(
-    interval: Callable[[np.ndarray], tuple[float, float]],
+    interval: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
     pool: np.ndarray,
     n: int,
     samples: int,
@@ -108,11 +128,12 @@ def coverage(
     """Compute the share of samples whose interval holds the mean of the pool they are drawn from.
 
     Args:
-        interval: of the mean of some values.
+        interval: of the means of some values.
         pool: (N,), taken for the distribution.
         n: values in a sample, drawn with replacement.
         samples: drawn; the share has a standard error of at most 0.5/√samples.
     """
-    rng = np.random.default_rng(n)
-    intervals = [interval(rng.choice(pool, n)) for _ in range(samples)]
-    return float(np.mean([low <= pool.mean() <= high for low, high in intervals]))
+    drawn = np.random.default_rng(n).choice(pool, (samples, n))
+    parts = np.array_split(drawn, -(-samples // AT_ONCE))
+    low, high = np.concatenate([interval(part) for part in parts], axis=1)
+    return float(np.mean((low <= pool.mean()) & (pool.mean() <= high)))
