@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from moaplus.data.fetch import fetch
 from moaplus.data.select import select
+from moaplus.mixture.architectures.cae import is_compiled
 from moaplus.plan.datasets import DATASETS, raw_files
 from moaplus.plan.runs import Run
 from moaplus.runs.evaluation import evaluate
@@ -39,10 +40,10 @@ def fetch_mnist() -> Path:
 def make_workspace(folder: Path, raw: Path | None) -> Path:
     """Make a copy of the workflow in `folder`, its default study `smoke`, without a multiverse."""
     folder.mkdir(parents=True, exist_ok=True)
+    is_compiled()  # so that numba's cache is copied, too
     for name in ("workflow", "profiles", "src"):
-        shutil.copytree(
-            ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
-        )
+        left = shutil.ignore_patterns("*.pyc", "*.egg-info")
+        shutil.copytree(ROOT / name, folder / name, ignore=left)
     for name in ("Snakefile", "dvc.yaml", "environment.yml", "params.yaml"):
         shutil.copy(ROOT / name, folder / name)
     change_params(folder, _smoke)

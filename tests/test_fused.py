@@ -1,20 +1,24 @@
-"""The fast path of training against the modules that define it, in float64."""
+"""The compiled training step against the modules that define it, in float64."""
 
+import copy
+import re
+import subprocess
+import sys
+
+import numpy as np
 import pytest
 import torch
 
+from moaplus.mixture import fused
+from moaplus.mixture.architectures import cae
 from moaplus.mixture.fused import FusedCAE
 from moaplus.mixture.networks import Flat, MixtureOfAutoencoders
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
+CLOSE = 3e-5  # of float32, as a share of the largest value
 
 
-def mixture(experts: int, channels=(4, 6), latent: int = 5, scale: float = 1) -> Flat:
+def mixture(experts: int, channels=(4, 8), latent: int = 5, scale: float = 1):
+    """Return a mixture with weights of its own."""
     torch.manual_seed(experts)
     mixture = MixtureOfAutoencoders(experts, "cae", channels, latent)
     with torch.no_grad():
@@ -23,70 +27,150 @@ def mixture(experts: int, channels=(4, 6), latent: int = 5, scale: float = 1) ->
     return mixture
 
 
-def made_by(network: Flat, images: torch.Tensor, batch: torch.Tensor) -> tuple:
-    """Products, logits, and the gradient of a sum of both in which each has a weight of its own."""
+def made_by(network: Flat, images: torch.Tensor, batch: torch.Tensor) -> list[np.ndarray]:
+    """Return products, logits, and the gradient of a sum of both with weights of its own."""
+    images = images.to(network.vector.dtype)
     products, logits = network(network.prepare(images), batch)
-    generator = torch.Generator().manual_seed(0)
-    value = sum(
-        (part * torch.randn(part.shape, generator=generator)).sum() for part in (products, logits)
+    rng = np.random.default_rng(0)
+    weights = (
+        torch.from_numpy(rng.normal(size=part.shape)).to(part) for part in (products, logits)
     )
-    return products.detach().clone(), logits.detach().clone(), network.gradient(value).clone()
+    value = sum((part * w).sum() for part, w in zip((products, logits), weights, strict=True))
+    return [
+        part.detach().double().numpy().copy()
+        for part in (products, logits, network.gradient(value))
+    ]
 
 
-def assert_same(mixture: MixtureOfAutoencoders, images: torch.Tensor, batch: torch.Tensor) -> None:
-    expected = made_by(Flat(mixture), images, batch)
-    fused = mixture.flat()
-    assert isinstance(fused, FusedCAE)
+def assert_same(network: Flat, defined: MixtureOfAutoencoders, images, batch) -> None:
+    """Check values and each weight's gradient against the modules in float64."""
+    modules = Flat(copy.deepcopy(defined).double())
+    ours, theirs = made_by(network, images, batch), made_by(modules, images, batch)
+    for part in (0, 1):
+        largest = abs(theirs[part]).max()
+        np.testing.assert_allclose(ours[part], theirs[part], rtol=0, atol=CLOSE * largest)
+    gradients = (modules.views(torch.from_numpy(made[2])) for made in (ours, theirs))
+    for (name, one), other in zip(*(g.items() for g in gradients), strict=True):
+        largest = other[1].abs().max().item()
+        torch.testing.assert_close(one, other[1], rtol=0, atol=CLOSE * largest + 1e-12, msg=name)
+
+
+def check(defined: MixtureOfAutoencoders, images: torch.Tensor, batch: torch.Tensor) -> None:
+    network = copy.deepcopy(defined).flat()
+    assert isinstance(network, FusedCAE)
     for _ in range(2):  # the second time in memory that is not fresh
-        for ours, theirs in zip(made_by(fused, images, batch), expected, strict=True):
-            scale = theirs.abs().max().item()
-            torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12 * scale)
+        assert_same(network, defined, images, batch)
 
 
 @pytest.mark.parametrize("experts", range(1, 11))
 def test_values_and_gradients_are_those_of_the_modules(experts):
-    assert_same(mixture(experts), torch.rand(20, 28, 28), torch.randperm(20)[:7])
+    check(mixture(experts), torch.rand(20, 28, 28), torch.randperm(20)[:7])
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 13, 65])
+@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 65])
 def test_batches_of_any_size(n):
-    assert_same(mixture(3), torch.rand(70, 28, 28), torch.randperm(70)[:n])
+    check(mixture(3), torch.rand(70, 28, 28), torch.randperm(70)[:n])
 
 
-@pytest.mark.parametrize(("channels", "latent"), [((1, 1), 1), ((3, 2), 9), ((8, 16), 32)])
+@pytest.mark.parametrize(("channels", "latent"), [((4, 8), 1), ((12, 8), 9), ((8, 16), 32)])
 def test_other_widths(channels, latent):
-    assert_same(mixture(2, channels, latent), torch.rand(6, 28, 28), torch.arange(6))
+    check(mixture(2, channels, latent), torch.rand(6, 28, 28), torch.arange(6))
 
 
-@pytest.mark.parametrize("scale", [0, 1e-3, 30])
+@pytest.mark.parametrize("channels", [(1, 1), (4, 6), (3, 8)])
+def test_widths_that_fill_no_block_of_registers_keep_their_modules(channels):
+    assert type(mixture(2, channels).flat()) is Flat
+
+
+@pytest.mark.parametrize("scale", [0, 1e-3, 3])
 def test_extreme_weights(scale):
-    # All outputs alike, next to nothing, and a sigmoid that is 0 or 1.
-    assert_same(mixture(3, scale=scale), torch.rand(6, 28, 28), torch.arange(6))
+    check(mixture(3, scale=scale), torch.rand(6, 28, 28), torch.arange(6))
 
 
 def test_extreme_images():
     images = torch.stack([torch.zeros(28, 28), torch.ones(28, 28), torch.eye(28)])
-    assert_same(mixture(2), images, torch.arange(3))
+    check(mixture(2), images, torch.arange(3))
 
 
 def test_batches_of_several_sizes_take_turns():
     # As the last batch of an epoch and the first of the next do.
-    network, images = mixture(2), torch.rand(9, 28, 28)
-    fused, modules = network.flat(), Flat(network)
-    for n in (5, 2, 9, 2, 5):
-        batch = torch.randperm(9)[:n]
-        for ours, theirs in zip(
-            made_by(fused, images, batch), made_by(modules, images, batch), strict=True
-        ):
-            torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-10)
+    defined, images = mixture(2), torch.rand(40, 28, 28)
+    network = copy.deepcopy(defined).flat()
+    for n in (18, 17, 2, 40, 2, 18):
+        assert_same(network, defined, images, torch.randperm(40)[:n])
+
+
+def test_an_image_has_the_same_bits_in_any_batch():
+    network, images = mixture(3).flat(), torch.rand(40, 28, 28)
+    whole, _ = network(network.prepare(images), torch.arange(40))
+    for batch in (torch.tensor([7]), torch.tensor([3, 7, 30]), torch.arange(20)):
+        part, _ = network(network.prepare(images), batch)
+        assert torch.equal(part[batch == 7], whole[7:8])
+
+
+def test_results_outlive_the_next_call():
+    network, images = mixture(2).flat(), torch.rand(9, 28, 28)
+    products, logits = network(network.prepare(images), torch.arange(4))
+    before = products.clone(), logits.clone()
+    network(network.prepare(images), torch.arange(4, 8))
+    assert torch.equal(products, before[0])
+    assert torch.equal(logits, before[1])
 
 
 def test_its_weights_are_those_of_the_modules():
     network = mixture(2)
-    fused, images = network.flat(), torch.rand(4, 28, 28)
-    before = made_by(fused, images, torch.arange(4))[0]
+    compiled, images = network.flat(), torch.rand(4, 28, 28)
+    before = made_by(compiled, images, torch.arange(4))[0]
     with torch.no_grad():
-        fused.vector *= 1.5
-    after = made_by(fused, images, torch.arange(4))[0]
-    assert (before - after).abs().max() > 1e-6
-    torch.testing.assert_close(after, made_by(Flat(network), images, torch.arange(4))[0])
+        compiled.vector *= 1.5
+    after = made_by(compiled, images, torch.arange(4))[0]
+    assert abs(before - after).max() > 1e-6
+    assert_same(compiled, network, images, torch.arange(4))
+
+
+@pytest.fixture
+def unchecked():
+    cae.is_compiled.cache_clear()
+    yield
+    cae.is_compiled.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "broken", "words"),
+    [
+        ("get_host_cpu_features", lambda: {"fma": False}, "no fused multiply-add"),
+        ("_gradient", lambda network, image: torch.rand(3), "something else than the modules"),
+    ],
+)
+def test_without_a_right_compiled_step_the_modules_train_and_one_line_says_why(
+    unchecked, monkeypatch, capsys, name, broken, words
+):
+    monkeypatch.setattr(fused, name, broken)
+    assert [type(mixture(2).flat()) for _ in range(2)] == [Flat, Flat]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("training without compiled loops")
+    assert words in line
+
+
+PROGRAM = """
+from numba.core.caching import CacheImpl
+CacheImpl._locator_classes = []  # as where no folder can be written
+from moaplus.mixture.networks import MixtureOfAutoencoders
+print(type(MixtureOfAutoencoders(2, "cae", (4, 8), 2).flat()).__name__)
+"""
+
+
+def test_a_cache_that_cannot_be_written_is_said_in_a_line():
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "Flat\n"
+    assert re.fullmatch("training without compiled loops.*cache.*\n", done.stderr, re.I)
+
+
+def test_the_check_leaves_the_random_numbers_alone(unchecked):
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    assert cae.is_compiled()
+    assert torch.equal(torch.rand(3), expected)

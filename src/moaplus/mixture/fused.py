@@ -1,238 +1,217 @@
-"""The mixture of CAEs with its forward and backward pass written by hand, for fast training.
+"""The mixture of CAEs in training on a CPU: `kernels.py` in the place of modules and autograd.
 
 It computes what `architectures/cae.py` and `gates/small.py` define: read them first; tests hold its
-values and gradients to theirs. It is faster because all work is in large matrix products without
-im2col, no reconstruction is formed (objectives need only the products of residuals), and memory is
-reused from step to step.
+values and gradients to theirs. A batch's images come last in all arrays, (…, N), where N is a
+multiple of 16; those beyond the batch are zeros, and so are their gradients. ' marks a gradient.
 
-Layout. Arrays lead with the M experts; where the encoders are meant, the gate, which has the same
-two convolutions, is the last of M + 1. Channels come last; ' marks a gradient.
-
-    patches  (56·n, 2·16)           of 7×8 blocks: two windows of 5×3 pixels, each with a one
-    h1       (M+1, 56·n, 4·c1)      first convolution, blocks of 2×2 outputs
-    y        (M+1, 56·n, c2)        second convolution
-    h2       (M+1, n, 49·c2)        its activation, by image
-    code     (M, n, latent)
-    d        (M, n·49, c2)          7×7 feature maps
-    u        (M, n·49, 4·c1)        first up-convolution, blocks of 2×2 pixels
-    x        (M, n·49, 16)          second one, cells of 4×4 pixels: the reconstruction
-
-In encoders, row q = (8 r + c) n + i belongs to image i and to its block in row r and column c;
-column 0 is zeros, which pad. The outputs of a block of h1 stand in the order of their (row, column)
-(0, 1), (1, 1), (1, 0), (0, 0). Those of one column see the same window, so each column is a
-product; the one carries the bias. Row q of y sees all of block q, column 1 of q - n, to its left,
-row 1 of q - 8n, above it, and (1, 1) of q - 9n: slices of the array's columns, by that order. So
-the second convolution is a sum of four products (`PRODUCTS`). Column 0 of y means nothing.
+    pixels   (784, N)
+    h2       (M+1, 49·c2, N)  encoders' last feature maps, the gate's last
+    code     (M, latent, N)
+    d        (M, 49·c2, N)    decoders' first feature maps
+    x        (M, 784, N)      reconstructions; x' after `residuals_backward`
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable
 
+import numba
+import numpy as np
 import torch
-import torch.nn.functional as F
+from llvmlite.binding import get_host_cpu_features
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from moaplus.mixture.layers import LEAK, SIDE, spread
-from moaplus.mixture.networks import Flat
+from moaplus.mixture import kernels
+from moaplus.mixture.kernels import PIXELS, L
+from moaplus.mixture.layers import LEAK
+from moaplus.mixture.networks import Flat, MixtureOfAutoencoders
 
-PIXELS = SIDE * SIDE
-TAPS = ((1, 2), (2, 2), (2, 1), (1, 1), (1, 0), (2, 0), (0, 2), (0, 1), (0, 0))  # of the kernel
-# The second convolution: how many blocks away, which outputs there, and the taps they meet.
-PRODUCTS = ((0, slice(4), slice(4)), (1, slice(2), slice(4, 6)))
-PRODUCTS += ((8, slice(1, 3), slice(6, 8)), (9, slice(1, 2), slice(8, 9)))
+SLOPE, NONE = np.float32(LEAK), np.float32(1)
 
-leaky_relu = torch.ops.aten.leaky_relu.out
-leaky_relu_backward = torch.ops.aten.leaky_relu_backward.grad_input
-relu_backward = torch.ops.aten.threshold_backward.grad_input
-sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
+
+def check() -> None:
+    """Compile the loops, or load them compiled, and compare a step with that of the modules.
+
+    Raises:
+        ArithmeticError: if the processor has no fused multiply-add, or the results differ.
+        Exception: of any kind, if numba cannot compile or cannot write its cache.
+    """
+    features = get_host_cpu_features()
+    if "fma" in features and not features["fma"]:
+        raise ArithmeticError("this processor has no fused multiply-add")
+    with torch.random.fork_rng(devices=[]):
+        mixture, image = MixtureOfAutoencoders(2, "cae", (4, 8), 2), torch.rand(1, 28, 28)
+        ours, theirs = (_gradient(form(mixture), image) for form in (FusedCAE, Flat))
+    if not torch.allclose(ours, theirs, rtol=1e-3, atol=1e-4 * theirs.abs().max().item()):
+        raise ArithmeticError("compiled loops compute something else than the modules")
+
+
+def _gradient(network: Flat, image: Tensor) -> Tensor:
+    products, logits = network(network.prepare(image), torch.arange(1))
+    return network.gradient(products.sum() + logits[0, 0]).clone()
 
 
 class FusedCAE(Flat):
-    """A mixture of CAEs in training; its gradient is that of the last call."""
+    """A mixture of CAEs in training; its gradient is overwritten by the next call."""
+
+    compiler = f"numba {numba.__version__}"
 
     def __init__(self, mixture: nn.Module):
         super().__init__(mixture)
         self.M, (c1, c2) = mixture.experts.experts, mixture.experts.channels
+        self.channels = c1, c2
         self.leaf = self.vector.detach().requires_grad_()
         self.gradient_vector = torch.empty_like(self.vector)
-        self.named = (c1, c2), self.views(self.vector), self.views(self.gradient_vector)
-        self.spread_in = spread((2, 1), kernel=3).to(self.vector)
-        self.spread_out = spread((2, 2), kernel=2).to(self.vector)
-        order = torch.arange(c2 * c1 * 9, device=self.vector.device).view(c2, c1, 3, 3)
-        self.order = torch.cat([order[:, :, row, column].T.flatten() for row, column in TAPS])
-        self.buffers: dict[str, Tensor] = {}
+        self.weights, self.gradients = self.views(self.vector), self.views(self.gradient_vector)
+        self.slopes = np.array([LEAK] * self.M + [0], np.float32)  # the gate's are plain ReLUs
+        self.arrays: dict[str, Tensor] = {}
 
-    def prepare(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return patches of the images, (56, n, 2·16), and their pixels by cells, (n, 784)."""
-        n = len(images)
-        windows = F.pad(images, (5, 0, 1, 0)).unfold(1, 5, 4).unfold(2, 3, 2)  # n, 7, 16, 5, 3
-        patches = images.new_zeros(7, 8, n, 2, 16)
-        windows = windows.unflatten(2, (8, 2)).permute(1, 2, 0, 3, 4, 5)
-        patches[..., :15].unflatten(4, (5, 3)).copy_(windows)
-        patches[:, 1:, ..., 15] = 1
-        cells = images.view(n, 7, 4, 7, 4).transpose(2, 3)
-        return patches.view(56, n, 32), cells.reshape(n, PIXELS)
+    def prepare(self, images: Tensor) -> tuple[Tensor]:
+        """Return the pixels of the images, (n, 784)."""
+        return (images.view(len(images), PIXELS),)
 
     def __call__(self, inputs: tuple[Tensor, ...], batch: Tensor) -> tuple[Tensor, Tensor]:
-        patches = self.buffer("patches", 56, len(batch), 32)
-        torch.index_select(inputs[0], 1, batch, out=patches)
-        return _Fused.apply(self.leaf, self, patches.view(-1, 32), inputs[1][batch])
+        return _Fused.apply(self.leaf, self, inputs[0], batch)
 
     def gradient(self, value: Tensor) -> Tensor:
         return torch.autograd.grad(value, self.leaf)[0]
 
-    def buffer(self, name: str, *shape: int) -> Tensor:
-        """Return memory that is reused from step to step; arrays of the same name share it."""
-        size = math.prod(shape)
-        if name not in self.buffers or len(self.buffers[name]) < size:
-            self.buffers[name] = self.vector.new_empty(size)
-        return self.buffers[name][:size].view(shape)
+    def array(self, name: str, *shape: int) -> Tensor:
+        """Return memory, zeros at first, that is reused while it has this shape."""
+        if name not in self.arrays or self.arrays[name].shape != shape:
+            self.arrays[name] = torch.zeros(shape)
+        return self.arrays[name]
 
-    def forward(self, patches: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
+    def chunk(self, name: str, *shape: int) -> np.ndarray:
+        """Return memory, zeros at first, for 16 values of each entry of a shape."""
+        return self.array(name, math.prod(shape) * L).numpy()
+
+    def sums(self, name: str, gradients: Iterable[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Return memory for the sums that become gradients, (M, entries) each."""
+        sizes = (gradient.shape[1] for gradient in gradients)
+        return tuple(self.chunk(f"{name} {i}", size) for i, size in enumerate(sizes))
+
+    def linear(self, name: str, x: Tensor, weight: Tensor, bias: Tensor, slope=NONE) -> Tensor:
+        """Map x, (M, K, N), by weights (M, K, J) and a leaky ReLU: (M, J, N)."""
+        M, _, J = weight.shape
+        y = self.array(name, M, J, x.shape[2])
+        kernels.linear(x.numpy(), weight.numpy(), bias.view(M, J).numpy(), slope, y.numpy())
+        return y
+
+    def forward(self, pixels: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
         """Compute products of residuals, (n, M, M), and logits, (n, M)."""
-        self.encode(patches)
+        M, n = self.M, len(batch)
+        self.pixels = self.array("pixels", PIXELS, -(-n // L) * L)
+        self.pixels[:, :n], self.pixels[:, n:] = pixels[batch].T, 0
+        logits = self.encode()
         self.decode()
-        self.residuals = self.buffer("residuals", len(cells), self.M, PIXELS)
-        reconstructions = self.x.view(self.M, -1, PIXELS).transpose(0, 1)
-        torch.sub(reconstructions, cells[:, None], out=self.residuals)
-        return self.residuals @ self.residuals.mT / PIXELS, self.logits
+        products = np.empty((M, M, self.pixels.shape[1]), np.float32)
+        memory = self.chunk("residuals", M), self.chunk("products", M, M)
+        kernels.residual_products(self.x.numpy(), self.pixels.numpy(), *memory, products)
+        return torch.from_numpy(products)[:, :, :n].permute(2, 0, 1), logits[:, :n].T.clone()
 
     def backward(self, products: Tensor, logits: Tensor) -> Tensor:
         """Compute the gradient of the weights from those of the last results of `forward`."""
-        products = (products + products.mT) / PIXELS
-        residuals = self.buffer("residuals'", *self.residuals.shape)
-        torch.bmm(products, self.residuals, out=residuals)
-        code = self.decode_backward(residuals.transpose(0, 1))
-        self.encode_backward(code, logits)
+        M, n = self.M, len(products)
+        N = self.pixels.shape[1]
+        by_products, by_logits = self.array("products'", M, M, N), self.array("logits'", M, N)
+        by_products[:, :, :n] = ((products + products.mT) / PIXELS).permute(1, 2, 0)
+        by_logits[:, :n] = logits.T
+        by_products[:, :, n:], by_logits[:, n:] = 0, 0
+        arrays = by_products.numpy(), self.pixels.numpy(), self.chunk("residuals", M)
+        kernels.residuals_backward(*arrays, self.x.numpy())
+        self.encode_backward(self.decode_backward(), by_logits)
         return self.gradient_vector
 
-    def encode(self, patches: Tensor) -> None:
-        M, n, (c1, c2), w, _ = self.M, len(patches) // 56, *self.named
-        self.patches = patches
-        gate = w["gate.1.weight"].view(1, c1, 9).mT
-        first = self.spread_in.T @ torch.cat([w["experts.conv1.weight"], gate])
-        bias = torch.cat([w["experts.conv1.bias"], w["gate.1.bias"].view(1, 1, c1)])
-        first = torch.cat([first, bias, bias], dim=1).view(M + 1, 16, 2, c1)
-        self.h1 = self.buffer("h1", M + 1, 56 * n, 4 * c1)
-        weights = first, first.flip(2)
-        for (windows, column), weight in zip(self.columns(self.h1), weights, strict=True):
-            torch.bmm(windows, weight.view(M + 1, 16, 2 * c1), out=column)
-        F.leaky_relu_(self.h1[:M], LEAK)
-        F.relu_(self.h1[M])
-
-        second = torch.cat([w["experts.conv2.weight"], w["gate.3.weight"][None]])
-        second = second.view(M + 1, -1).index_select(1, self.order)
-        self.second = second.view(M + 1, 9 * c1, c2)
-        bias = torch.cat([w["experts.conv2.bias"], w["gate.3.bias"][None]])
-        y = self.buffer("u", M + 1, 56 * n, c2)
-        (blocks, to, taps), *others = self.products(self.h1, y)
-        torch.baddbmm(bias[:, None], blocks, taps, out=y)
-        for blocks, to, taps in others:
-            to.baddbmm_(blocks, taps)
-        h2, y = self.buffer("h2", M + 1, n, 49, c2), self.by_image(y)
-        leaky_relu(y[:M], LEAK, out=h2[:M].unflatten(2, (7, 7)))
-        torch.clamp_min(y[M], 0, out=h2[M].unflatten(1, (7, 7)))
-        self.h2 = h2.view(M + 1, n, 49 * c2)
-
-        self.head = w["gate.6.weight"].view(M, c2, 49).mT.reshape(M, 49 * c2)
-        self.logits = torch.addmm(w["gate.6.bias"], self.h2[M], self.head.T)
-        self.code = torch.baddbmm(w["experts.encode.bias"], self.h2[:M], w["experts.encode.weight"])
+    def encode(self) -> Tensor:
+        M, N, (c1, c2), w = self.M, self.pixels.shape[1], self.channels, self.weights
+        self.filters = [
+            torch.cat([experts, gate]).numpy()
+            for experts, gate in (
+                (w["experts.conv1.weight"], w["gate.1.weight"].view(1, c1, 9).mT),
+                (w["experts.conv1.bias"].view(M, c1), w["gate.1.bias"][None]),
+                (w["experts.conv2.weight"], w["gate.3.weight"][None]),
+                (w["experts.conv2.bias"], w["gate.3.bias"][None]),
+            )
+        ]
+        self.h2 = self.array("h2", M + 1, 49 * c2, N)
+        memory = self.chunk("frame", 29, 29), self.chunk("h1", 15, 15, c1)
+        arrays = self.pixels.numpy(), *self.filters, self.slopes, *memory
+        kernels.encode(*arrays, self.h2.numpy())
+        self.head = w["gate.6.weight"].view(M, c2, 49).mT.reshape(1, M, 49 * c2)
+        bias, weight = w["experts.encode.bias"], w["experts.encode.weight"]
+        self.code = self.linear("code", self.h2[:M], weight, bias)
+        return self.linear("logits", self.h2[M:], self.head.mT, w["gate.6.bias"])[0]
 
     def decode(self) -> None:
-        M, n, (c1, c2), w, _ = self.M, self.code.shape[1], *self.named
-        d = self.buffer("d", M, n, 49 * c2)
-        torch.baddbmm(w["experts.decode.bias"], self.code, w["experts.decode.weight"], out=d)
-        self.d = F.leaky_relu_(d, LEAK).view(M, n * 49, c2)
-        self.u = self.buffer("u", M, n * 49, 4 * c1)
-        bias = w["experts.up1.bias"][:, :, None].expand(-1, -1, 4, -1).reshape(M, 1, 4 * c1)
-        torch.baddbmm(bias, self.d, w["experts.up1.weight"], out=self.u)
-        F.leaky_relu_(self.u, LEAK)
-        last = (w["experts.up2.weight"] @ self.spread_out).view(M, c1, 16, 4)
-        self.last = last.permute(0, 3, 1, 2).reshape(M, 4 * c1, 16)
-        self.x = self.buffer("x", M, n * 49, 16)
-        torch.baddbmm(w["experts.up2.bias"], self.u, self.last, out=self.x).sigmoid_()
+        M, N, (c1, _), w = self.M, self.pixels.shape[1], self.channels, self.weights
+        bias, weight = w["experts.decode.bias"], w["experts.decode.weight"]
+        self.d = self.linear("d", self.code, weight, bias, SLOPE)
+        self.ups = [
+            w["experts.up1.weight"].numpy(),
+            w["experts.up1.bias"].view(M, c1).numpy(),
+            w["experts.up2.weight"].numpy(),
+        ]
+        self.x = self.array("x", M, PIXELS, N)
+        bias = w["experts.up2.bias"].view(M).numpy()
+        memory = self.chunk("u", 196, c1)
+        kernels.decode(self.d.numpy(), *self.ups, bias, SLOPE, memory, self.x.numpy())
+        self.x.sigmoid_()
 
-    def decode_backward(self, residuals: Tensor) -> Tensor:
-        M, n, (c1, c2), w, g = self.M, self.code.shape[1], *self.named
-        x = self.x.view(M, n, PIXELS)
-        x = sigmoid_backward(residuals, x, grad_input=x).view_as(self.x)
-        g["experts.up2.bias"].copy_(x.sum(dim=(1, 2), keepdim=True))
-        last = torch.bmm(self.u.mT, x).view(M, 4, c1, 16).permute(0, 2, 3, 1).reshape(M, c1, 64)
-        torch.bmm(last, self.spread_out.T.expand(M, -1, -1), out=g["experts.up2.weight"])
-        u = torch.bmm(x, self.last.mT, out=self.buffer("h1'", *self.u.shape))
-        leaky_relu_backward(u, self.u, LEAK, True, grad_input=u)
-        torch.sum(u.view(M, -1, c1), dim=1, keepdim=True, out=g["experts.up1.bias"])
-        torch.bmm(self.d.mT, u, out=g["experts.up1.weight"])
-        d = self.buffer("residuals'", *self.d.shape)
-        torch.bmm(u, w["experts.up1.weight"].mT, out=d)
-        leaky_relu_backward(d, self.d, LEAK, True, grad_input=d)
-        d = d.view(M, n, 49 * c2)
-        torch.sum(d, dim=1, keepdim=True, out=g["experts.decode.bias"])
-        torch.bmm(self.code.mT, d, out=g["experts.decode.weight"])
-        return torch.bmm(d, w["experts.decode.weight"].mT)
+    def decode_backward(self) -> Tensor:
+        """Return the gradient of the codes."""
+        M, (c1, c2), w, g = self.M, self.channels, self.weights, self.gradients
+        d = self.array("d'", *self.d.shape)
+        names = ("up1.weight", "up1.bias", "up2.weight", "up2.bias")
+        gradients = tuple(g[f"experts.{name}"].view(M, -1).numpy() for name in names)
+        memory = self.chunk("u", 196, c1), self.chunk("u'", 196, c1)
+        arrays = (
+            self.x.numpy(),
+            self.d.numpy(),
+            *self.ups,
+            SLOPE,
+            memory,
+            self.sums("decoder", gradients),
+        )
+        kernels.decode_backward(*arrays, d.numpy(), gradients)
+        torch.sum(d, dim=2, out=g["experts.decode.bias"].view(M, 49 * c2))
+        torch.bmm(self.code, d.mT, out=g["experts.decode.weight"])
+        zeros = torch.zeros(M, len(self.code[0]))
+        return self.linear("code'", d, w["experts.decode.weight"].mT, zeros)
 
     def encode_backward(self, code: Tensor, logits: Tensor) -> None:
-        M, n, (c1, c2), w, g = self.M, self.code.shape[1], *self.named
-        torch.sum(code, dim=1, keepdim=True, out=g["experts.encode.bias"])
-        torch.bmm(self.h2[:M].mT, code, out=g["experts.encode.weight"])
-        torch.sum(logits, dim=0, out=g["gate.6.bias"])
-        g["gate.6.weight"].view(M, c2, 49).copy_((logits.T @ self.h2[M]).view(M, 49, c2).mT)
-        h2 = self.buffer("u", *self.h2.shape)
-        torch.bmm(code, w["experts.encode.weight"].mT, out=h2[:M])
-        torch.mm(logits, self.head, out=h2[M])
-        y = self.buffer("d", M + 1, 56 * n, c2)
-        y.view(M + 1, 7, 8, n, c2)[:, :, 0] = 0
-        shape = (M + 1, n, 7, 7, c2)
-        self.activation_backward(h2.view(shape), self.h2.view(shape), self.by_image(y))
-        bias = y.sum(dim=1)
-        g["experts.conv2.bias"].copy_(bias[:M])
-        g["gate.3.bias"].copy_(bias[M])
-        taps = [torch.bmm(h.mT, to) for h, to, _ in self.products(self.h1, y)]
-        second = torch.cat(taps, dim=1).view(M + 1, -1)
-        g["experts.conv2.weight"].view(M, -1)[:, self.order] = second[:M]
-        g["gate.3.weight"].view(-1)[self.order] = second[M]
-
-        h1 = self.buffer("h1'", *self.h1.shape)
-        (_, to, taps), left, above, (_, corner, tap) = self.products(h1, y)
-        torch.bmm(to, taps.mT, out=h1)
-        for blocks, to, taps in (left, above):
-            blocks.baddbmm_(to, taps.mT)
-        # A product of c1 columns is slower than one of twice as many, half of them zeros.
-        h1[:, : -9 * n, c1 : 3 * c1].baddbmm_(corner, F.pad(tap.mT, (0, c1)))
-        self.activation_backward(h1, self.h1, h1)
-        first, flipped = (torch.bmm(windows.mT, column) for windows, column in self.columns(h1))
-        first = first.view(M + 1, 16, 2, c1) + flipped.view(M + 1, 16, 2, c1).flip(2)
-        bias = first[:, 15].sum(dim=1, keepdim=True)
-        first = self.spread_in @ first.view(M + 1, 32, c1)[:, :30]
-        g["experts.conv1.weight"].copy_(first[:M])
-        g["experts.conv1.bias"].copy_(bias[:M])
-        g["gate.1.weight"].view(c1, 9).copy_(first[M].T)
-        g["gate.1.bias"].copy_(bias[M, 0])
-
-    def columns(self, h1: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Return the windows of the first convolution with the outputs that see them."""
-        left, right = self.patches.expand(self.M + 1, -1, -1).split(16, dim=2)
-        return list(zip((right, left), h1.chunk(2, dim=2), strict=True))
-
-    def products(self, h1: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield the factors of the second convolution: outputs of blocks, destination, weights."""
-        rows, n = y.shape[1], y.shape[1] // 56
-        h1, second = h1.unflatten(2, (4, -1)), self.second.unflatten(1, (9, -1))
-        for away, outputs, taps in PRODUCTS:
-            blocks = h1[:, : rows - away * n, outputs].flatten(2)
-            yield blocks, y[:, away * n :], second[:, taps].flatten(1, 2)
-
-    def by_image(self, y: Tensor) -> Tensor:
-        """View y by image, (M+1, n, 7, 7, c2), without the column that pads."""
-        return y.view(self.M + 1, 7, 8, -1, y.shape[2])[:, :, 1:].permute(0, 3, 1, 2, 4)
-
-    def activation_backward(self, gradient: Tensor, output: Tensor, to: Tensor) -> None:
-        """Propagate a gradient through M leaky ReLUs and the gate's ReLU, given their outputs."""
-        M = self.M
-        leaky_relu_backward(gradient[:M], output[:M], LEAK, True, grad_input=to[:M])
-        relu_backward(gradient[M], output[M], 0, grad_input=to[M])
+        M, (c1, c2), w, g = self.M, self.channels, self.weights, self.gradients
+        torch.sum(code, dim=2, out=g["experts.encode.bias"].view(M, -1))
+        torch.bmm(self.h2[:M], code.mT, out=g["experts.encode.weight"])
+        torch.sum(logits, dim=1, out=g["gate.6.bias"])
+        head = (logits @ self.h2[M].T).view(M, 49, c2).mT
+        g["gate.6.weight"].view(M, c2, 49).copy_(head)
+        h2 = self.array("h2'", *self.h2.shape)
+        zeros = np.zeros((M, 49 * c2), np.float32)
+        arrays = code.numpy(), w["experts.encode.weight"].mT.numpy(), zeros, NONE
+        kernels.linear(*arrays, h2[:M].numpy())
+        kernels.linear(logits[None].numpy(), self.head.numpy(), zeros[:1], NONE, h2[M:].numpy())
+        memory = (
+            self.chunk("frame", 29, 29),
+            self.chunk("h1", 15, 15, c1),
+            self.chunk("y", 49, c2),
+            self.chunk("h1'", 196, c1),
+        )
+        w1, b1, w2, _ = self.filters
+        found = [torch.empty(filters.shape) for filters in self.filters]
+        gradients = tuple(part.view(M + 1, -1).numpy() for part in found)
+        arrays = self.pixels.numpy(), w1, b1, w2, self.slopes, self.h2.numpy(), h2.numpy()
+        kernels.encode_backward(*arrays, memory, self.sums("encoder", gradients), gradients)
+        g1, gb1, g2, gb2 = found
+        g["experts.conv1.weight"].copy_(g1[:M])
+        g["experts.conv1.bias"].view(M, c1).copy_(gb1[:M])
+        g["experts.conv2.weight"].copy_(g2[:M])
+        g["experts.conv2.bias"].copy_(gb2[:M])
+        g["gate.1.weight"].view(c1, 9).copy_(g1[M].T)
+        g["gate.1.bias"].copy_(gb1[M])
+        g["gate.3.weight"].copy_(g2[M])
+        g["gate.3.bias"].copy_(gb2[M])
 
 
 class _Fused(Function):

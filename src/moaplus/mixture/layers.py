@@ -17,18 +17,15 @@ LEAK = 0.2  # of the leaky ReLUs, as in DCGAN (Radford et al. 2016): plain ones 
 
 
 @functools.cache
-def spread(places: tuple[int, int], kernel: int) -> Tensor:
-    """Return which taps of a kernel link pixels of a window and outputs: (taps, pixels · places).
+def spread() -> Tensor:
+    """Return which taps of a 2×2 kernel link a 2×2 block and its 4×4 cell: (4, 16 · 4).
 
-    The outputs are at places (rows, columns), with stride 2. An entry is 1 where a pixel of the
-    window meets a place through a tap of the kernel, and 0 elsewhere.
+    An entry is 1 where a pixel of the cell comes from a place of the block through a tap.
     """
-    rows, columns = places
-    sides = (2 * rows - 2 + kernel, 2 * columns - 2 + kernel)
-    meets = torch.zeros(kernel, kernel, *sides, rows, columns)
-    for row, column, y, x in product(range(rows), range(columns), range(kernel), range(kernel)):
+    meets = torch.zeros(2, 2, 4, 4, 2, 2)
+    for row, column, y, x in product(range(2), repeat=4):
         meets[y, x, 2 * row + y, 2 * column + x, row, column] = 1
-    return meets.view(kernel**2, -1)
+    return meets.view(4, -1)
 
 
 class ExpertLinear(nn.Module):
@@ -66,7 +63,7 @@ class ExpertUpConv(ExpertLinear):
         """
         M, inputs, _ = self.weight.shape
         weight = self.weight.view(M, inputs, 2 * 2, -1).transpose(2, 3).reshape(M, -1, 2 * 2)
-        large = (weight @ spread((2, 2), kernel=2).to(x)).view(M, inputs, -1, 2 * 2)
+        large = (weight @ spread().to(x)).view(M, inputs, -1, 2 * 2)
         large = large.permute(0, 3, 1, 2).reshape(M, 2 * 2 * inputs, -1)
         return torch.baddbmm(self.bias.repeat_interleave(4 * 4, dim=2), x, large)
 

@@ -70,7 +70,10 @@ class Flat:
     Attributes:
         mixture: its parameters are views of `vector` from now on.
         vector: (parameters,), all weights, in the order of `mixture.named_parameters()`.
+        compiler: of the training step, with its version; None if the step is torch's alone.
     """
+
+    compiler: str | None = None
 
     def __init__(self, mixture: nn.Module):
         self.mixture = mixture

@@ -27,7 +27,7 @@ class Header:
 
     Attributes:
         parameters: number of weights of experts and gate.
-        made_on: device, torch and threads.
+        made_on: device, torch, threads, and the compiler of the training step.
         failed: why the training diverged, if it did.
     """
 
@@ -68,7 +68,7 @@ class TrainingFiles:
         Args:
             weights: of the model, by name.
             history: content of `history.csv`.
-            made_by: `torch`, `device` and `threads`.
+            made_by: `torch`, `device`, `threads` and `compiler`.
             failed: why the training or the evaluation diverged, if it did.
 
         Raises:
@@ -172,7 +172,8 @@ def load_samples(run: Run) -> dict[str, np.ndarray]:
 
 
 def _header(origin: dict, parameters: int) -> Header:
-    made_on = f"{origin['device']} with torch {origin['torch']}, threads: {origin['threads']}"
+    software = " and ".join(filter(None, (f"torch {origin['torch']}", origin.get("compiler"))))
+    made_on = f"{origin['device']} with {software}, threads: {origin['threads']}"
     return Header(parameters, made_on, origin.get("failed"))
 
 

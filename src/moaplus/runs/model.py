@@ -38,13 +38,14 @@ def prepare_device(device: str, threads: int) -> torch.device:
     return torch.device("cuda" if device == "gpu" else "cpu")
 
 
-def made_by(device: torch.device) -> dict:
-    """Return what decides how numbers are rounded: torch, processor or GPU, and threads."""
+def made_by(device: torch.device, compiler: str | None = None) -> dict:
+    """Return what decides how numbers are rounded: torch, processor or GPU, threads, compiler."""
     cpu = f"{processor()}, {torch.backends.cpu.get_cpu_capability()}"
     return {
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if device.type == "cuda" else cpu,
         "threads": torch.get_num_threads(),
+        "compiler": compiler,
     }
 
 

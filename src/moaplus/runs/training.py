@@ -64,7 +64,7 @@ def train(
     except NotFiniteError as error:
         failed = f"{run.folder}: {error}; {DIVERGED_REMEDY}"
     history = history_text(state.rows)
-    files.save_model(weights, history, made_by(target), failed)
+    files.save_model(weights, history, made_by(target, state.network.compiler), failed)
     if failed:
         raise DivergedError(failed)
 
@@ -93,7 +93,8 @@ def _fit(
     checkpoint_every: int | None,
 ) -> None:
     run, training = files.run, fit_kwargs(files.run.training)
-    made = made_by(device) | {"images": hashlib.sha256(images.tobytes()).hexdigest()}
+    made = made_by(device, state.network.compiler)
+    made |= {"images": hashlib.sha256(images.tobytes()).hexdigest()}
     if checkpoint := files.load_checkpoint(made):
         state.restore(*checkpoint)
     epochs = run.training.epochs

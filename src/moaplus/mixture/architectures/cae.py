@@ -1,12 +1,16 @@
 """Convolutional autoencoders whose decoders see nothing but the code; all M at once."""
 
+import functools
 import math
+import sys
+from pathlib import Path
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from moaplus.mixture.fused import FusedCAE
 from moaplus.mixture.layers import LEAK, SIDE, ExpertConv, ExpertLinear, ExpertUpConv
+from moaplus.mixture.networks import Flat
 
 
 class CAE(nn.Module):
@@ -54,5 +58,35 @@ class CAE(nn.Module):
         return self.encode(h)
 
 
+def flat(mixture: nn.Module) -> Flat:
+    """Return the form for training: with compiled loops where they apply, else the modules."""
+    c1, c2 = mixture.experts.channels
+    weight = next(mixture.parameters())
+    applies = weight.is_cpu and weight.dtype == torch.float32 and c1 % 4 == 0 and c2 % 8 == 0
+    if applies and is_compiled():
+        from moaplus.mixture.fused import FusedCAE
+
+        return FusedCAE(mixture)
+    return Flat(mixture)
+
+
+@functools.cache
+def is_compiled() -> bool:
+    """Return whether the loops compile here and compute what the modules do; if not, say why."""
+    try:
+        from moaplus.mixture.fused import check
+
+        check()
+    except Exception as error:  # of numba, LLVM, the file system, …
+        reason = " ".join(str(error).split())[:200]
+        cache = Path(__file__).parents[1] / "__pycache__"
+        print(
+            f"training without compiled loops, at a third of the speed: {reason}; if it is their "
+            f"cache, delete {cache}",
+            file=sys.stderr,
+        )
+        return False
+    return True
+
+
 experts = CAE
-flat = FusedCAE  # for training
