@@ -54,7 +54,7 @@ test: environment
 test-all: environment
 	$(PYTEST) --all
 
-PYTEST = pytest --numprocesses 2 --dist worksteal
+PYTEST = pytest --numprocesses 3 --dist worksteal
 
 # What the two tools do of each other's work, and what breaks. These and the suites below write their
 # tables into docs; the tests run short forms.

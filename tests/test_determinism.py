@@ -40,7 +40,7 @@ def test_the_same_bytes_with_other_cores_in_another_folder(
     assert made == {name: wanted[name] for name in made}
 
 
-@pytest.mark.parametrize("processes", [2, pytest.param(4, marks=pytest.mark.long)])
+@pytest.mark.parametrize("processes", [1, pytest.param(4, marks=pytest.mark.long)])
 def test_the_same_bytes_by_hand_under_load(finished, mnist, tmp_path, processes):
     folder = make_workspace(tmp_path / "by-hand", mnist)
     load = [subprocess.Popen(BUSY) for _ in range(processes)]

