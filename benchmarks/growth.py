@@ -54,8 +54,9 @@ def training(folder: Path, experts: int, images: int) -> dict:
     seconds = {}
     for epochs in (1, 3):
         selection = {"classes": "all", "images": "all" if images == 60000 else images}
-        study(folder, selections=[selection], experts=[experts], train={"epochs": epochs})
-        run = call(folder, "moaplus", "runs").split()[0]
+        both = sorted({2, experts})  # the pages of default studies need M = 2
+        study(folder, selections=[selection], experts=both, train={"epochs": epochs})
+        run = call(folder, "moaplus", "runs").split()[both.index(experts)]
         call(folder, "moaplus", "select", run.split("/")[1])
         seconds[epochs], memory = cost(folder, "moaplus", "train", run)
     return {
