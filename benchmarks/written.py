@@ -52,10 +52,16 @@ def between(text: str, suite: str, part: str) -> str:
 
 
 def made() -> str:
-    """Say by which commit, and on what."""
-    commit = subprocess.check_output(["git", "describe", "--always", "--dirty"], text=True).strip()
+    """Say by which commit, and on what; pages that another suite has just written do not count."""
+    commit = _git("describe", "--always")
+    if _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs"):
+        commit += "-dirty"
     cores = len(os.sched_getaffinity(0))
     return f"Commit {commit}, {processor()}, {cores} core{'s' * (cores > 1)}:"
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.check_output(["git", *arguments], text=True).strip()
 
 
 if __name__ == "__main__":
