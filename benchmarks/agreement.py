@@ -168,9 +168,9 @@ def changes(repository: Path, names: tuple[str, ...] = CHANGES) -> list[dict]:
         SEEDS: (lambda: change_params(folder, seeds), JOBS),
         PARAMETER: (
             lambda: change_params(folder, lambda p: p["train"].update(learning_rate=0.01)),
-            JOBS,
+            2 * JOBS,  # with the seeds that were added
         ),
-        TRAINING: (lambda: source("mixture/layers.py"), JOBS),
+        TRAINING: (lambda: source("mixture/layers.py"), 2 * JOBS),
     }
     rows = []
     for name in names:
