@@ -5,6 +5,8 @@ rule simulate:
         results.SIMULATION,
     log:
         "logs/simulate.log",
+    benchmark:
+        BENCHMARKS / "simulate.tsv"
     conda:
         "../envs/moaplus.yml"
     threads: 1
@@ -26,6 +28,8 @@ rule probe:
         f"{results.PROBES}/{{probe}}.csv",
     log:
         "logs/probes/{probe}.log",
+    benchmark:
+        f"{BENCHMARKS}/probe/{{probe}}.tsv"
     conda:
         "../envs/moaplus.yml"
     threads: 1
@@ -54,6 +58,8 @@ rule audit:
         results.figure_files(results.AUDIT_FIGURES),
     log:
         "logs/audit.log",
+    benchmark:
+        BENCHMARKS / "audit.tsv"
     conda:
         "../envs/moaplus.yml"
     params:
@@ -86,6 +92,8 @@ rule claims:
         REPORT.metrics,
     log:
         "logs/claims.log",
+    benchmark:
+        BENCHMARKS / "claims.tsv"
     conda:
         "../envs/moaplus.yml"
     params:

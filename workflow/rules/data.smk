@@ -14,6 +14,8 @@ rule fetch:
         ],
     log:
         "logs/data/{dataset}{gz}.log",
+    benchmark:
+        f"{BENCHMARKS}/fetch/{{dataset}}{{gz}}.tsv"
     conda:
         "../envs/moaplus.yml"
     shell:
@@ -28,6 +30,8 @@ rule select:
         labels=f"{SELECTED}/{{selection}}/labels.npz",
     log:
         "logs/selected/{selection}.log",
+    benchmark:
+        f"{BENCHMARKS}/select/{{selection}}.tsv"
     priority: 1000  # so that the longest trainings can begin
     conda:
         "../envs/moaplus.yml"

@@ -25,6 +25,8 @@ rule multiverse_page:
         [path for paths in results.MULTIVERSE_CURVES.values() for path in paths],
     log:
         "logs/multiverse.log",
+    benchmark:
+        BENCHMARKS / "multiverse.tsv"
     conda:
         "../envs/moaplus.yml"
     params:

@@ -19,6 +19,8 @@ rule runs_table:
         ),
     log:
         "logs/{place}/runs_table.log",
+    benchmark:
+        f"{BENCHMARKS}/runs_table/{{place}}.tsv"
     conda:
         "../envs/moaplus.yml"
     params:
@@ -44,6 +46,8 @@ rule table:
         ),
     log:
         "logs/{place}/table.log",
+    benchmark:
+        f"{BENCHMARKS}/table/{{place}}.tsv"
     conda:
         "../envs/moaplus.yml"
     params:
@@ -68,6 +72,8 @@ rule figure:
         f"{results.FIGURES}/{{figure}}.svg",
     log:
         "logs/figures/{figure}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure/{{figure}}.tsv"
     wildcard_constraints:
         figure="|".join(results.REPORT_FIGURES),
     conda:
@@ -95,6 +101,8 @@ rule study_figure:
         "results/studies/{study}/{study}.svg",
     log:
         "logs/figures/{study}.log",
+    benchmark:
+        f"{BENCHMARKS}/study_figure/{{study}}.tsv"
     conda:
         "../envs/moaplus.yml"
     params:
@@ -112,6 +120,8 @@ rule environment:
         update("{place}/environment.json"),
     log:
         "logs/{place}/environment.log",
+    benchmark:
+        f"{BENCHMARKS}/environment/{{place}}.tsv"
     conda:
         "../envs/moaplus.yml"
     params:

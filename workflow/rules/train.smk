@@ -43,6 +43,8 @@ rule score:
         update("{record}.json"),
     log:
         "logs/score/{record}.log",
+    benchmark:
+        f"{BENCHMARKS}/score/{{record}}.tsv"
     wildcard_constraints:
         record="|".join(
             [r"models/.+/seed\d+/record"]
@@ -68,6 +70,8 @@ rule reference:
         f"{MODELS}/{{selection}}/references/{{method}}/clusters.npz",
     log:
         "logs/{selection}/references/{method}.log",
+    benchmark:
+        f"{BENCHMARKS}/reference/{{selection}}/{{method}}.tsv"
     priority: 100  # one takes as long as many trainings
     conda:
         "../envs/moaplus.yml"
