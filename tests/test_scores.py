@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import normalized_mutual_info_score
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.metrics.cluster import contingency_matrix
 
 from moaplus.report import claims
 from moaplus.report.cells import cell, improvement, paired_difference
@@ -17,6 +18,7 @@ from moaplus.theory.scores import (
     NMI_MEANS,
     clustering_accuracy,
     clustering_scores,
+    contingency,
     dominance,
     load_entropy,
     nmi_ceiling,
@@ -35,7 +37,21 @@ def test_accuracy_is_the_best_over_all_matchings(labels, data):
         sum(match[k] == y for k, y in zip(clusters, labels, strict=True)) / n
         for match in itertools.permutations(range(4))
     )
-    assert clustering_accuracy(np.array(labels), np.array(clusters)) == pytest.approx(best)
+    table = contingency(np.array(labels), np.array(clusters))
+    assert clustering_accuracy(table) == pytest.approx(best)
+
+
+@given(labellings, st.data())
+def test_scores_are_those_of_scikit_learn(labels, data):
+    n = len(labels)
+    clusters = data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n))
+    assert (contingency(labels, clusters) == contingency_matrix(labels, clusters)).all()
+    scores = clustering_scores(np.array(labels), np.array(clusters), 4)
+    assert scores["ari"] == pytest.approx(adjusted_rand_score(labels, clusters), abs=1e-12)
+    for mean in NMI_MEANS:
+        name = "nmi" if mean == "arithmetic" else f"nmi_{mean}"
+        wanted = normalized_mutual_info_score(labels, clusters, average_method=mean)
+        assert scores[name] == pytest.approx(wanted, abs=1e-12)
 
 
 @pytest.mark.parametrize("mean", NMI_MEANS)

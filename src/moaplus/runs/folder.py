@@ -3,8 +3,9 @@
 Arrays in, arrays out: torch is not needed to read what a run left.
 """
 
+import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +14,6 @@ from moaplus.provenance.origin import history_digest, origin_of
 from moaplus.storage.arrays import load_arrays, save_arrays
 from moaplus.storage.files import UserError, quarantine, save_text
 from moaplus.storage.tensors import load_tensors, read_origin, save_tensors
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 EVALUATION = ("concentrations", "errors", "mixture_errors")  # of each split
 SAMPLES = ("shown", "originals", "reconstructions", "concentrations")
@@ -141,15 +139,32 @@ def load_weights(run: Run) -> dict[str, np.ndarray]:
     return weights
 
 
-def load_history(run: Run) -> "pd.DataFrame":
-    """Load the history of a run, one row per epoch.
+def load_history(run: Run) -> dict[str, list]:
+    """Load the history of a run: numbers by column, one for each epoch.
 
     Raises:
-        UserError: if it is missing or damaged.
+        UserError: if it is missing; or damaged, then it is quarantined.
     """
-    from moaplus.storage.frames import load_frame  # pandas, which training does without
+    try:
+        text = run.history.read_text(encoding="utf-8")
+        if not text.endswith("\n"):
+            raise ValueError("its last line has no end")
+        names, *rows = csv.reader(text.splitlines())
+        columns = zip(*rows, strict=True)
+        return {name: _numbers(values) for name, values in zip(names, columns, strict=True)}
+    except OSError as error:
+        raise UserError(
+            f"{run.history}: cannot be read ({error.strerror}); delete it and train again"
+        ) from error
+    except ValueError as error:
+        raise quarantine(run.history, error) from error
 
-    return load_frame(run.history, "delete it and train again")
+
+def _numbers(texts: Iterable[str]) -> list:
+    try:
+        return [int(text) for text in texts]
+    except ValueError:
+        return [float(text) for text in texts]
 
 
 def load_concentrations(run: Run) -> dict[str, np.ndarray]:

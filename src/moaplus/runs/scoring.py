@@ -10,7 +10,13 @@ from moaplus.plan.runs import SPLITS, Run, Selection
 from moaplus.provenance.origin import origin_of
 from moaplus.provenance.records import save_record
 from moaplus.runs.folder import load_concentrations, load_history, read_header
-from moaplus.theory.scores import clustering_scores, dominance, load_entropy, nmi_scores
+from moaplus.theory.scores import (
+    clustering_scores,
+    contingency,
+    dominance,
+    load_entropy,
+    nmi_scores,
+)
 
 CURVES = ("objective", "mixture_error", "routed_error")  # of history.csv, and the loads
 
@@ -42,12 +48,12 @@ def run_rows(run: Run) -> list[dict]:
     """
     arrays, labels = load_concentrations(run), load_labels(run.selection)
     history, header = load_history(run), read_header(run)
-    steps = history["steps"].sum()
+    steps = sum(history["steps"])
     rows = []
     for split in SPLITS:
         P, errors = arrays[f"{split}_concentrations"], arrays[f"{split}_errors"]
         clusters, loads = P.argmax(axis=1), P.mean(axis=0, dtype=np.float64)
-        by_error = nmi_scores(labels[split], errors.argmin(axis=1))
+        by_error = nmi_scores(contingency(labels[split], errors.argmin(axis=1)))
         rows.append(
             describe(run.selection, run.experts, run.objective, run.seed, split)
             | {
@@ -67,9 +73,9 @@ def run_rows(run: Run) -> list[dict]:
                 "dominance": dominance(loads),
                 "load_entropy": load_entropy(loads),
                 "loads": " ".join(f"{load:.4f}" for load in loads),
-                "objective": history["objective"].iloc[-1],
-                "guard_share": history["guarded"].sum() / steps,
-                "negative_share": history["negative"].sum() / steps,
+                "objective": history["objective"][-1],
+                "guard_share": sum(history["guarded"]) / steps,
+                "negative_share": sum(history["negative"]) / steps,
                 "made_on": header.made_on,
                 "folder": run.folder.as_posix(),
             }
@@ -92,9 +98,13 @@ def _outcome(run: Run) -> dict:
     if reason := read_header(run).failed:
         return {"failed": reason}
     history = load_history(run)
-    columns = [c for c in history if run.keep or c in CURVES or c.startswith("load_")]
     rows = [{key: _as_json(value) for key, value in row.items()} for row in run_rows(run)]
-    return {"rows": rows, "curves": history[columns].to_dict("list")}
+    curves = {
+        name: values
+        for name, values in history.items()
+        if run.keep or name in CURVES or name.startswith("load_")
+    }
+    return {"rows": rows, "curves": curves}
 
 
 def _as_json(value: object) -> object:
