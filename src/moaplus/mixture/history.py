@@ -9,6 +9,16 @@ from torch import Tensor
 from moaplus.mixture.outcome import Outcome, shift_spectrum
 from moaplus.theory.bounds import frobenius_bound, paper_bound, signed_loss
 
+FOLDED = 4096  # images whose outcomes are reduced together, at least
+# What a row says of the numbers of its steps, where that is not their mean.
+SUMMARIES = {
+    "negative": torch.sum,
+    "paper_violations": torch.sum,
+    "frobenius_violations": torch.sum,
+    "guarded": torch.sum,
+    "condition": torch.median,
+}
+
 
 class NotFiniteError(ArithmeticError):
     """A training diverged; the message names the quantity, the epoch and the step."""
@@ -17,29 +27,56 @@ class NotFiniteError(ArithmeticError):
 class EpochStatistics:
     """Statistics over the batches of an epoch, taken while the weights move.
 
-    `add` only keeps a batch's outcome; all else is computed once an epoch.
+    `add` only keeps a batch's outcome; what follows from outcomes is computed for many batches at
+    once, so that memory does not grow with the epoch.
     """
 
     def __init__(self, epoch: int, ridge: float):
         self.epoch, self.ridge = epoch, ridge
-        self.products: list[Tensor] = []
-        self.logits: list[Tensor] = []
-        self.objectives: list[Tensor] = []
+        self.kept: list[tuple[Outcome, Tensor]] = []  # batches since the last fold
+        self.waiting = 0  # images in them
+        self.steps, self.images = 0, 0  # of those before
+        self.sums: dict[str, Tensor] = {}  # over images
+        self.by_step: dict[str, list[Tensor]] = {}
 
     def add(self, outcome: Outcome, objective: Tensor) -> None:
-        """Add a batch; the objective is (1,), or (heads,) of a gate with several."""
-        self.products.append(outcome.products.detach())
-        self.logits.append(outcome.logits.detach())
-        self.objectives.append(objective)
-
-    def check(self) -> None:
-        """Check that the epoch so far is finite.
+        """Add a batch; the objective is (1,), or (heads,) of a gate with several.
 
         Raises:
-            NotFiniteError: naming the first step in which the objective or an error is not.
+            NotFiniteError: as `fold`.
         """
-        if self.objectives:
-            self._means(self._outcome())
+        products, logits = outcome.products.detach(), outcome.logits.detach()
+        self.kept.append((Outcome(products, logits, ridge=self.ridge), objective))
+        self.waiting += len(logits)
+        if self.waiting >= FOLDED:
+            self.fold()
+
+    def fold(self) -> None:
+        """Reduce the outcomes that are kept to sums, and to numbers of each step.
+
+        Raises:
+            NotFiniteError: naming the first step in which the objective or an error is not finite.
+        """
+        if not self.kept:
+            return
+        outcomes, objectives = zip(*self.kept, strict=True)
+        batches = [Outcome(o.products.cpu(), o.logits.cpu(), ridge=self.ridge) for o in outcomes]
+        whole = Outcome(
+            torch.cat([batch.products for batch in batches]),
+            torch.cat([batch.logits for batch in batches]),
+            ridge=self.ridge,
+        )
+        sizes = [len(batch.logits) for batch in batches]
+        by_image = _by_image(whole, torch.stack(objectives).cpu().double(), sizes)
+        self._check(by_image, sizes)
+        P = whole.concentrations.double()
+        sums = {name: values.sum(dim=0) for name, values in by_image.items()}
+        for name, value in (sums | {"load": P.sum(dim=0), "gram": P.T @ P}).items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+        for name, values in _bounds(batches, self.ridge).items():
+            self.by_step.setdefault(name, []).append(values)
+        self.steps, self.images = self.steps + len(sizes), self.images + len(P)
+        self.kept, self.waiting = [], 0
 
     def not_finite(self, name: str, step: int) -> NotFiniteError:
         """Return the error to raise for a step, counted from 1."""
@@ -49,81 +86,68 @@ class EpochStatistics:
         """Return means over the epoch's images, eigenvalues of its Γ/n, and the bounds.
 
         Raises:
-            NotFiniteError: as `check`.
+            NotFiniteError: as `fold`.
         """
-        outcome = self._outcome()
-        row: dict = {"epoch": self.epoch, "steps": len(self.objectives)} | self._means(outcome)
-        load = outcome.concentrations.double().mean(dim=0)
+        self.fold()
+        means = {name: value / self.images for name, value in self.sums.items()}
+        gram, load, heads = means.pop("gram"), means.pop("load"), means.pop("heads")
+        row = {"epoch": self.epoch, "steps": self.steps}
+        row |= {name: value.item() for name, value in means.items()}
+        if len(heads) > 1:
+            row |= {f"objective_head_{head}": value for head, value in enumerate(heads.tolist())}
         row |= {f"load_{k}": value for k, value in enumerate(load.tolist())}
-        eigenvalues = torch.linalg.eigvalsh(outcome.gram)
+        eigenvalues = torch.linalg.eigvalsh(gram)
         row |= {f"eigenvalue_{k}": value for k, value in enumerate(eigenvalues.tolist())}
-        return row | self._bounds(outcome)
+        by_step = {name: torch.cat(values) for name, values in self.by_step.items()}
+        return row | {
+            name: SUMMARIES.get(name, torch.mean)(v).item() for name, v in by_step.items()
+        }
 
     def by_head(self) -> Tensor:
         """Return the mean objective by each head of the gate over the images, (heads,)."""
-        return torch.stack([values.mean() for values in self._objectives().T])
+        self.fold()
+        return self.sums["heads"] / self.images
 
-    def _objectives(self) -> Tensor:
-        """Return the objective of each image's batch by each head, (n, heads), float64."""
-        by_batch = torch.stack(self.objectives).cpu().double()
-        return by_batch.repeat_interleave(torch.tensor(self._sizes()), dim=0)
-
-    def _outcome(self) -> Outcome:
-        """Return the outcome of all images of the epoch so far."""
-        return Outcome(
-            torch.cat(self.products).cpu(), torch.cat(self.logits).cpu(), ridge=self.ridge
-        )
-
-    def _sizes(self) -> list[int]:
-        return [len(logits) for logits in self.logits]
-
-    def _means(self, outcome: Outcome) -> dict:
-        """Return means over images of the objective, also by head, and of both errors."""
-        sizes, objectives = self._sizes(), self._objectives()
-        best = outcome.concentrations.argmax(dim=1, keepdim=True)
-        heads = dict(enumerate(objectives.T)) if objectives.shape[1] > 1 else {}
-        means = {}
-        for name, values in {
-            "objective": objectives.mean(dim=1),
-            "mixture_error": outcome.mixture_errors.double(),
-            "routed_error": outcome.errors.gather(1, best).squeeze(1).double(),
-            **{f"objective_head_{head}": values for head, values in heads.items()},
-        }.items():
+    def _check(self, by_image: dict[str, Tensor], sizes: list[int]) -> None:
+        for name, values in by_image.items():
             finite = torch.stack([batch.isfinite().all() for batch in values.split(sizes)])
             if not finite.all():
-                raise self.not_finite(name, step=int(finite.long().argmin()) + 1)
-            means[name] = values.mean().item()
-        return means
+                raise self.not_finite(name, self.steps + int(finite.long().argmin()) + 1)
 
-    def _bounds(self, outcome: Outcome) -> dict:
-        """Return the signed loss, its bounds and Γ over the steps, as the objectives see them."""
-        batches = [
-            Outcome(products, logits, ridge=self.ridge)
-            for products, logits in zip(
-                outcome.products.split(self._sizes()),
-                outcome.logits.split(self._sizes()),
-                strict=True,
-            )
-        ]
-        gram = torch.stack([batch.gram for batch in batches])
-        cross_errors = torch.stack([batch.cross_errors for batch in batches])
-        eigenvalues = torch.linalg.eigvalsh(gram)
-        gamma = shift_spectrum(gram, self.ridge)
-        s = signed_loss(gamma, cross_errors)
-        paper, frobenius = paper_bound(gamma, cross_errors), frobenius_bound(gamma, cross_errors)
-        tolerance = 1 + 1e-9  # of rounding: the bounds are sharp
-        return {
-            "signed_loss": s.mean().item(),
-            "paper_bound": paper.mean().item(),
-            "frobenius_bound": frobenius.mean().item(),
-            "paper_ratio": (s.abs() / paper).mean().item(),
-            "frobenius_ratio": (s.abs() / frobenius).mean().item(),
-            "negative": (s < 0).sum().item(),
-            "paper_violations": (s.abs() > paper * tolerance).sum().item(),
-            "frobenius_violations": (s.abs() > frobenius * tolerance).sum().item(),
-            "guarded": (eigenvalues[:, 0] < self.ridge).sum().item(),
-            "condition": torch.linalg.cond(gram).median().item(),
-        }
+
+def _by_image(outcome: Outcome, objectives: Tensor, sizes: list[int]) -> dict[str, Tensor]:
+    """Return the objective of each image's batch, also by head, and both errors, float64."""
+    heads = objectives.repeat_interleave(torch.tensor(sizes), dim=0)
+    best = outcome.concentrations.argmax(dim=1, keepdim=True)
+    return {
+        "objective": heads.mean(dim=1),
+        "mixture_error": outcome.mixture_errors.double(),
+        "routed_error": outcome.errors.gather(1, best).squeeze(1).double(),
+        "heads": heads,
+    }
+
+
+def _bounds(batches: list[Outcome], ridge: float) -> dict[str, Tensor]:
+    """Return the signed loss, its bounds and Γ of each batch, as the objectives see them."""
+    gram = torch.stack([batch.gram for batch in batches])
+    cross_errors = torch.stack([batch.cross_errors for batch in batches])
+    eigenvalues = torch.linalg.eigvalsh(gram)
+    gamma = shift_spectrum(gram, ridge)
+    s = signed_loss(gamma, cross_errors)
+    paper, frobenius = paper_bound(gamma, cross_errors), frobenius_bound(gamma, cross_errors)
+    tolerance = 1 + 1e-9  # of rounding: the bounds are sharp
+    return {
+        "signed_loss": s,
+        "paper_bound": paper,
+        "frobenius_bound": frobenius,
+        "paper_ratio": s.abs() / paper,
+        "frobenius_ratio": s.abs() / frobenius,
+        "negative": s < 0,
+        "paper_violations": s.abs() > paper * tolerance,
+        "frobenius_violations": s.abs() > frobenius * tolerance,
+        "guarded": eigenvalues[:, 0] < ridge,
+        "condition": torch.linalg.cond(gram),
+    }
 
 
 def history_text(rows: list[dict]) -> str:
