@@ -1,15 +1,18 @@
 """The images and the labels of a selection."""
 
+import functools
+
 import numpy as np
 
 from moaplus.plan.runs import SPLITS, Selection
 from moaplus.storage.arrays import load_arrays
 
 
+@functools.lru_cache(maxsize=1)  # training and evaluation read the same
 def load_images(selection: Selection) -> dict[str, np.ndarray]:
     """Load the images of both splits, float32 (n, 28, 28), grey values in [0, 1]."""
     arrays = load_arrays(selection.images_path, *SPLITS)
-    return {split: arrays[split].astype(np.float32) / 255 for split in SPLITS}
+    return {split: np.divide(arrays[split], 255, dtype=np.float32) for split in SPLITS}
 
 
 def load_shown(selection: Selection) -> np.ndarray:
