@@ -42,12 +42,12 @@ def modules(run: Run, images: torch.Tensor, device: torch.device) -> Callable[[]
 
 def epoch_of(state: State, run: Run, images: torch.Tensor) -> Callable[[], None]:
     """Return a function that makes an epoch of `STEPS` steps at each call."""
-    inputs, objective = state.network.prepare(images.float() / 255), objective_of(run)
+    images, objective = images.float() / 255, objective_of(run)
 
     def call() -> None:
         shuffled = torch.randperm(len(images)).to(images.device)
         batches = shuffled.split(run.training.batch_size)[:STEPS]
-        epoch(state, inputs, batches, objective, lambda: 1e-3, run.training.ridge)
+        epoch(state, images, batches, objective, lambda: 1e-3, run.training.ridge)
 
     return call
 

@@ -63,12 +63,12 @@ def thinner(image: Tensor) -> Tensor:
 
 def ours(state: State, run: Run, images: Tensor) -> Callable[[], None]:
     """Return steps as `moaplus train` makes them."""
-    inputs, objective = state.network.prepare(images), objective_of(run)
+    objective = objective_of(run)
 
     def call() -> None:
         for _ in range(STEPS):
             batch = torch.randint(len(images), (run.training.batch_size,))
-            step(state, inputs, batch, objective, 1e-3, run.training.ridge)
+            step(state, images[batch], objective, 1e-3, run.training.ridge)
 
     return call
 

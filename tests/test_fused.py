@@ -30,7 +30,7 @@ def mixture(experts: int, channels=(4, 8), latent: int = 5, scale: float = 1):
 def made_by(network: Flat, images: torch.Tensor, batch: torch.Tensor) -> list[np.ndarray]:
     """Return products, logits, and the gradient of a sum of both with weights of its own."""
     images = images.to(network.vector.dtype)
-    products, logits = network(network.prepare(images), batch)
+    products, logits = network(images[batch])
     rng = np.random.default_rng(0)
     weights = (
         torch.from_numpy(rng.normal(size=part.shape)).to(part) for part in (products, logits)
@@ -102,17 +102,17 @@ def test_batches_of_several_sizes_take_turns():
 
 def test_an_image_has_the_same_bits_in_any_batch():
     network, images = mixture(3).flat(), torch.rand(40, 28, 28)
-    whole, _ = network(network.prepare(images), torch.arange(40))
+    whole, _ = network(images)
     for batch in (torch.tensor([7]), torch.tensor([3, 7, 30]), torch.arange(20)):
-        part, _ = network(network.prepare(images), batch)
+        part, _ = network(images[batch])
         assert torch.equal(part[batch == 7], whole[7:8])
 
 
 def test_results_outlive_the_next_call():
     network, images = mixture(2).flat(), torch.rand(9, 28, 28)
-    products, logits = network(network.prepare(images), torch.arange(4))
+    products, logits = network(images[:4])
     before = products.clone(), logits.clone()
-    network(network.prepare(images), torch.arange(4, 8))
+    network(images[4:8])
     assert torch.equal(products, before[0])
     assert torch.equal(logits, before[1])
 

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from moaplus.mixture.fit import State, fit, start
 from moaplus.mixture.networks import MixtureOfAutoencoders
-from moaplus.mixture.scale import Scale
+from moaplus.mixture.scale import Scale, Seen
 from moaplus.mixture.schedules.one_cycle import one_cycle
 from moaplus.plan.choices import constants, names, views
 from moaplus.storage.files import UserError
@@ -130,18 +130,17 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         if self.n_clusters == 1:
             warnings.warn("n_clusters=1 puts all into one cluster; ask for 2 or more", stacklevel=2)
         self.scale_ = Scale.of(X)
-        inputs = self.scale_.forward(X).to(self.device)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         with (
             torch.random.fork_rng(devices=[]),
             torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
         ):
             torch.default_generator.manual_seed(seed)  # no other is used
-            state = self._train(inputs, seed)
+            state = self._train(Seen(X, self.scale_, self.device), seed)
         self.mixture_ = state.network.mixture.cpu().eval()
         self.loss_curve_ = [row["objective"] for row in state.rows]
         self.n_iter_ = len(state.rows)
-        self.concentrations_ = self._concentrations(inputs.cpu())
+        self.concentrations_ = self._concentrations(Seen(X, self.scale_))
         self.labels_ = self.concentrations_.argmax(axis=1)
         return self
 
@@ -170,7 +169,8 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         Its scale is that of pixels in [0, 1], or of standardised features.
         """
         seen = self._seen(X)
-        return -float((_apply(self._mixed, seen) - seen).square().mean())
+        errors = _apply(lambda part: (self._mixed(part) - part).square().flatten(1).mean(1), seen)
+        return -float(errors.mean())
 
     def save(self, path: str | Path) -> None:
         """Write the model as safetensors.
@@ -239,17 +239,18 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
             raise ValueError(f"X has inputs of shape {shape}; fitted on {self.scale_.shape}")
         return flat.reshape(-1, *shape)
 
-    def _seen(self, X) -> Tensor:
+    def _seen(self, X) -> Seen:
         check_is_fitted(self, "mixture_")
-        return self.scale_.forward(self._checked(X, reset=False))
+        return Seen(self._checked(X, reset=False), self.scale_)
 
     def _mixture(self, architecture: str, gate: str) -> MixtureOfAutoencoders:
         return MixtureOfAutoencoders(
             self.n_clusters, architecture, CHANNELS, self.latent, gate, self.scale_.seen
         )
 
-    def _train(self, inputs: Tensor, seed: int) -> State:
-        architecture, gate = ("cae", "deep") if inputs.ndim > 2 else ("dense", "tabular")
+    def _train(self, inputs: Seen, seed: int) -> State:
+        images = len(self.scale_.shape) > 1
+        architecture, gate = ("cae", "deep") if images else ("dense", "tabular")
         gate = gate if self.gate == "auto" else self.gate
         state = start(
             self._mixture(architecture, gate).to(self.device),
@@ -282,7 +283,7 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         progress.close()
         return state
 
-    def _concentrations(self, seen: Tensor) -> np.ndarray:
+    def _concentrations(self, seen: Seen) -> np.ndarray:
         return _apply(self.mixture_.gate, seen).softmax(dim=1).numpy()
 
     def _mixed(self, seen: Tensor) -> Tensor:
@@ -301,5 +302,6 @@ def _check_device(device: str) -> None:
 
 
 @torch.no_grad()
-def _apply(function, seen: Tensor) -> Tensor:
-    return torch.cat([function(part) for part in seen.split(CHUNK)])
+def _apply(function, seen: Seen) -> Tensor:
+    starts = range(0, len(seen), CHUNK)
+    return torch.cat([function(seen[start : start + CHUNK]) for start in starts])

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from moaplus.mixture.history import EpochStatistics, NotFiniteError
-from moaplus.mixture.networks import Flat, MixtureOfAutoencoders
+from moaplus.mixture.networks import Flat, Images, MixtureOfAutoencoders
 from moaplus.mixture.outcome import Outcome
 
 Objective = Callable[[Outcome], Tensor]  # a value, or one for each head of the gate
@@ -131,7 +131,7 @@ def start(
 
 def fit(
     state: State,
-    images: Tensor,
+    images: Images,
     objective: Objective,
     *,
     epochs: int,
@@ -145,7 +145,7 @@ def fit(
 
     Args:
         state: changed in place.
-        images: (n, 28, 28), grey values in [0, 1], on the device of the mixture.
+        images: (n, *shape), grey values in [0, 1]; batches of them are on the mixture's device.
         objective: the training loss.
         epochs: of the whole training, those before `state` included.
         batch_size: images in a batch; the last batch of an epoch may be smaller.
@@ -158,7 +158,7 @@ def fit(
         NotFiniteError: if the training diverges: the objective, an error or Γ is not finite.
     """
     network, optimizer = state.network, state.optimizer
-    inputs, steps = network.prepare(images), math.ceil(len(images) / batch_size)
+    steps = math.ceil(len(images) / batch_size)
 
     def rate() -> float:
         return schedule(optimizer.updates, epochs * steps, learning_rate)
@@ -167,7 +167,7 @@ def fit(
         shuffled = torch.randperm(len(images), generator=state.order).to(images.device)
         batches = network.batches(shuffled, batch_size)
         network.on_epoch_start(len(state.rows) / epochs, images[batches[0]])
-        statistics = epoch(state, inputs, batches, objective, rate, ridge)
+        statistics = epoch(state, images, batches, objective, rate, ridge)
         if len(state.rows) == math.ceil(epochs / 2):
             network.on_midpoint(statistics.by_head(), optimizer.means, optimizer.squares)
         after_epoch(state)
@@ -176,7 +176,7 @@ def fit(
 
 def epoch(
     state: State,
-    inputs: tuple[Tensor, ...],
+    images: Images,
     batches: Sequence[Tensor],
     objective: Objective,
     rate: Callable[[], float],
@@ -190,9 +190,9 @@ def epoch(
     statistics = EpochStatistics(len(state.rows) + 1, ridge)
     for number, batch in enumerate(batches, start=1):
         try:
-            statistics.add(*step(state, inputs, batch, objective, rate(), ridge))
+            statistics.add(*step(state, images[batch], objective, rate(), ridge))
         except torch.linalg.LinAlgError as error:  # what LAPACK makes of NaN
-            statistics.check()
+            statistics.fold()
             raise statistics.not_finite("Γ", number) from error
     state.rows.append(statistics.row())
     return statistics
@@ -200,14 +200,17 @@ def epoch(
 
 def step(
     state: State,
-    inputs: tuple[Tensor, ...],
-    batch: Tensor,
+    images: Tensor,
     objective: Objective,
     learning_rate: float,
     ridge: float,
 ) -> tuple[Outcome, Tensor]:
-    """Update the weights once; return the batch's outcome, and its objective, (1,) or (heads,)."""
-    outcome = Outcome(*state.network(inputs, batch), ridge=ridge)
+    """Update the weights once by a batch of images, (n, *shape).
+
+    Returns:
+        The batch's outcome, and its objective, (1,) or (heads,).
+    """
+    outcome = Outcome(*state.network(images), ridge=ridge)
     value = objective(outcome)
     state.optimizer.step(state.network.gradient(value.mean()), learning_rate)
     return outcome, value.detach().view(-1)

@@ -48,7 +48,7 @@ def check() -> None:
 
 
 def _gradient(network: Flat, image: Tensor) -> Tensor:
-    products, logits = network(network.prepare(image), torch.arange(1))
+    products, logits = network(image)
     return network.gradient(products.sum() + logits[0, 0]).clone()
 
 
@@ -67,12 +67,8 @@ class FusedCAE(Flat):
         self.slopes = np.array([LEAK] * self.M + [0], np.float32)  # the gate's are plain ReLUs
         self.arrays: dict[str, Tensor] = {}
 
-    def prepare(self, images: Tensor) -> tuple[Tensor]:
-        """Return the pixels of the images, (n, 784)."""
-        return (images.view(len(images), PIXELS),)
-
-    def __call__(self, inputs: tuple[Tensor, ...], batch: Tensor) -> tuple[Tensor, Tensor]:
-        return _Fused.apply(self.leaf, self, inputs[0], batch)
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        return _Fused.apply(self.leaf, self, images.view(len(images), PIXELS))
 
     def gradient(self, value: Tensor) -> Tensor:
         return torch.autograd.grad(value, self.leaf)[0]
@@ -99,11 +95,11 @@ class FusedCAE(Flat):
         kernels.linear(x.numpy(), weight.numpy(), bias.view(M, J).numpy(), slope, y.numpy())
         return y
 
-    def forward(self, pixels: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute products of residuals, (n, M, M), and logits, (n, M)."""
-        M, n = self.M, len(batch)
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute products of residuals, (n, M, M), and logits, (n, M), of images (n, 784)."""
+        M, n = self.M, len(pixels)
         self.pixels = self.array("pixels", PIXELS, -(-n // L) * L)
-        self.pixels[:, :n], self.pixels[:, n:] = pixels[batch].T, 0
+        self.pixels[:, :n], self.pixels[:, n:] = pixels.T, 0
         logits = self.encode()
         self.decode()
         products = np.empty((M, M, self.pixels.shape[1]), np.float32)
@@ -218,11 +214,11 @@ class _Fused(Function):
     """`FusedCAE` as autograd sees it: a function of the weights."""
 
     @staticmethod
-    def forward(ctx, leaf: Tensor, network: FusedCAE, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx, leaf: Tensor, network: FusedCAE, pixels: Tensor) -> tuple[Tensor, Tensor]:
         ctx.network = network
-        return network.forward(*inputs)
+        return network.forward(pixels)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, products: Tensor, logits: Tensor) -> tuple[Tensor | None, ...]:
-        return ctx.network.backward(products, logits), None, None, None
+        return ctx.network.backward(products, logits), None, None

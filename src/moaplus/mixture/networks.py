@@ -7,12 +7,23 @@ the architectures, a file each in `architectures`; gates are in `gates`.
 import importlib
 from collections.abc import Collection, Sequence
 from types import ModuleType
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from moaplus.mixture.layers import SIDE
 from moaplus.mixture.outcome import residual_products
+
+
+class Images(Protocol):
+    """Images that are indexed as a tensor (n, *shape) is, but need not be one."""
+
+    device: torch.device  # of the indices that it takes
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Tensor | slice) -> Tensor: ...
 
 
 class MixtureOfAutoencoders(nn.Module):
@@ -92,22 +103,12 @@ class Flat:
             for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
 
-    def prepare(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Convert images (n, *shape) once a training to what a call takes."""
-        return (images,)
-
     def batches(self, order: Tensor, size: int) -> Sequence[Tensor]:
         """Split an epoch's indices (n,) into batches of `size`; the last one may be smaller."""
         return order.split(size)
 
-    def __call__(self, inputs: tuple[Tensor, ...], batch: Tensor) -> tuple[Tensor, ...]:
-        """Compute products of residuals, (n, M, M), and logits, (n, M), of a batch.
-
-        Args:
-            inputs: from `prepare`.
-            batch: (n,), indices of images.
-        """
-        images = inputs[0][batch]
+    def __call__(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Compute products of residuals, (n, M, M), and logits, (n, M), of images (n, *shape)."""
         reconstructions, logits = self.mixture(images)
         return residual_products(images, reconstructions), logits
 
@@ -135,5 +136,5 @@ class Flat:
             vectors: (parameters,) each, the optimizer's moments.
         """
 
-    def on_training_end(self, images: Tensor) -> None:
+    def on_training_end(self, images: Images) -> None:
         """Do what is needed after the last epoch on these images, (n, *shape)."""

@@ -65,6 +65,25 @@ class Scale:
         return seen.numpy() / self.factor + self.offset
 
 
+class Seen:
+    """A user's inputs as a mixture on a device sees them, each batch made when it is asked for.
+
+    So they are in memory once, in the user's type, or on disk if they are mapped from there.
+    """
+
+    device = torch.device("cpu")  # of indices
+
+    def __init__(self, X: np.ndarray, scale: Scale, device: str = "cpu"):
+        self.X, self.scale, self.target = X, scale, device
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def __getitem__(self, rows: Tensor | slice) -> Tensor:
+        rows = rows if isinstance(rows, slice) else rows.numpy()
+        return self.scale.forward(self.X[rows]).to(self.target)
+
+
 def _resized(images: Tensor, sides: tuple[int, int]) -> Tensor:
     if images.shape[2:] == sides:
         return images

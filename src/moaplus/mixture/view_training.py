@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from moaplus.mixture.networks import Flat
+from moaplus.mixture.networks import Flat, Images
 from moaplus.mixture.outcome import residual_products
 
 HEADS = 5
@@ -75,16 +75,16 @@ class TwoViews(Flat):
         """Split as many batches as usual, all of one size: a small one estimates Γ' badly."""
         return order.tensor_split(math.ceil(len(order) / size))
 
-    def __call__(self, inputs: tuple[Tensor, ...], batch: Tensor) -> tuple[Tensor, ...]:
-        """Compute, of a batch of n images, products of residuals, logits, and logits of views.
+    def __call__(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Compute, of n images, products of residuals, logits, and logits of views.
 
         The products, (m, M, M), and logits, (m, M), are those of the m images that experts see;
         the logits are of the mean concentrations over both views. Those of views are
         (2, heads, n, M). In evaluation mode there are no views.
         """
         if not self.mixture.training:
-            return super().__call__(inputs, batch)
-        images, gate = inputs[0][batch], self.mixture.gate
+            return super().__call__(images)
+        gate = self.mixture.gate
         views = gate.views(torch.cat([images, images]), self.augmentations, self.strength)
         logits = gate.by_head(views).unflatten(1, (2, -1)).transpose(0, 1)
         seen = images[: math.ceil(len(images) / self.mixture.count)]
@@ -111,9 +111,10 @@ class TwoViews(Flat):
                 heads[[0, best]] = heads[[best, 0]]
 
     @torch.no_grad()
-    def on_training_end(self, images: Tensor) -> None:
+    def on_training_end(self, images: Images) -> None:
         """Take the batch norms' statistics from the images, (n, *shape), not from their views."""
-        update_bn(images.split(CHUNK), self.mixture.gate)
+        starts = range(0, len(images), CHUNK)
+        update_bn((images[start : start + CHUNK] for start in starts), self.mixture.gate)
 
     @torch.no_grad()
     def _replace_dead(self, images: Tensor) -> None:

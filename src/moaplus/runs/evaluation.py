@@ -66,9 +66,7 @@ def _outcomes(network: Flat, images: Tensor, target: torch.device) -> dict[str, 
     }
     for start in range(0, n, BATCH):
         batch = images[start : start + BATCH].to(target)
-        outcome = Outcome(
-            *network(network.prepare(batch), torch.arange(len(batch), device=target)), ridge=0
-        )
+        outcome = Outcome(*network(batch), ridge=0)
         for name, tensor in values.items():
             tensor[start : start + BATCH] = getattr(outcome, name).cpu()
     return values
