@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +37,7 @@ pkgutil.iter_modules = lambda *paths: (m for m in installed(*paths) if "slurm" n
 from snakemake.cli import main
 main(sys.argv[1:])
 """
+SUBMITTED = 1000  # runs of a study that is planned and submitted, not run to its end
 EPOCHS = 250  # of 400 images: about twenty seconds
 TRAINED = RUNS.replace("epochs=1", f"epochs={EPOCHS}")
 
@@ -230,6 +232,40 @@ def gone_on(folder: Path, local: Path) -> dict:
     return row("the same command, all being well again", what, epoch > 1 and same)
 
 
+def submitted(folder: Path, raw: Path) -> dict:
+    """Submit a study of many runs; note how long each part takes."""
+    make_workspace(folder, raw)
+    changes = {"experts": [2], "objectives": ["moa_plus"], "seeds": list(range(SUBMITTED))}
+    change_params(folder, lambda params: params["studies"]["smoke"].update(changes))
+    call(folder, "snakemake", "--cores", "2", "data")
+    begin, times = time.monotonic(), []
+    snakemake = started(folder, *SNAKEMAKE, "--jobs", str(SUBMITTED))
+    for line in snakemake.stdout:
+        if "has been submitted with SLURM jobid" in line:
+            times.append(time.monotonic())
+        if len(times) == SUBMITTED:
+            break
+    begun = wait_for(lambda: trained_after(folder))
+    snakemake.send_signal(signal.SIGINT)
+    snakemake.communicate()
+    wait_for(lambda: not output("squeue", "--noheader") and not processes_in(folder))
+    what = (
+        f"the first after {times[0] - begin:.0f} s of planning, all {len(times):,} "
+        f"{times[-1] - times[0]:.0f} s later; a job begins to train {begun:.0f} s after its start"
+    )
+    return row(f"{SUBMITTED:,} runs are submitted", what, len(times) == SUBMITTED)
+
+
+def trained_after(folder: Path) -> float | None:
+    """Return the seconds from a job's start to that of its training; None while none trains."""
+    for process in processes_in(folder):
+        if "train" in process.info["cmdline"][:4]:
+            job = process.environ()["SLURM_JOB_ID"]
+            began = output("squeue", "--noheader", "--format=%S", "--job", job).strip()
+            return process.create_time() - datetime.fromisoformat(began).timestamp()
+    return None
+
+
 def steps(scratch: Path) -> Iterator[dict]:
     """Yield a row for each thing that is tried, in turn."""
     raw = fetch_mnist()
@@ -249,6 +285,7 @@ def steps(scratch: Path) -> Iterator[dict]:
         cluster.start("slurmctld", "-D")
         cluster.wait_for_node()
         yield gone_on(folder, local)
+        yield submitted(scratch / "thousand", raw)
 
 
 def main() -> int:

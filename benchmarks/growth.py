@@ -1,12 +1,14 @@
-"""How cost grows: with the experts, the images and the runs. `make growth` prints four tables."""
+"""Where the time of a run goes, and how cost grows with experts, images and runs: `make growth`."""
 
 import os
 import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from workspace import (
+    ROOT,
     call,
     change_params,
     fetch_mnist,
@@ -14,9 +16,14 @@ from workspace import (
     make_workspace,
 )
 
+from moaplus.data.idx import load_idx
+from moaplus.plan.datasets import raw_files
+from moaplus.plan.results import BENCHMARKS
 from moaplus.plan.studies import load
 from moaplus.provenance.origin import origin_of
 from moaplus.provenance.records import load_record, save_record
+from moaplus.storage.arrays import load_arrays, save_arrays
+from moaplus.storage.frames import load_frame
 from moaplus.storage.tensors import load_tensors, save_tensors
 
 # In a small process: what a process has in memory when it starts another counts as the other's.
@@ -28,10 +35,18 @@ _, status, usage = os.wait4(process.pid, 0)
 print(time.perf_counter() - begin, usage.ru_maxrss)
 sys.exit(status)
 """
+CLUSTER = """
+import sys
+import numpy as np
+from moaplus import MoAPlus
+MoAPlus(10, epochs=1, random_state=0).fit(np.load(sys.argv[1], mmap_mode="r")[: int(sys.argv[2])])
+"""
 DRY_RUN = ("snakemake", "-n", "--quiet", "all")
-EXPERTS = (2, 5, 10, 20)
-IMAGES = (2000, 30000, 60000)  # beside 12,665
+EXPERTS = (2, 10, 20, 50)
+IMAGES = (2000, 60000, 240000)  # beside 12,665
+CLUSTERED = (10_000, 100_000, 1_000_000)
 RUNS = (10, 1000, 10000)
+BY_NAME = ("probe", "reference")  # rules whose jobs differ too much to be one kind
 
 
 def cost(folder: Path, *command: str) -> tuple[float, float]:
@@ -55,11 +70,13 @@ def training(folder: Path, experts: int, images: int) -> dict:
     """Measure an epoch of one run, as the difference of two trainings, and its memory."""
     seconds = {}
     for epochs in (1, 3):
-        selection = {"classes": "all", "images": "all" if images == 60000 else images}
+        selection = {"classes": "all", "images": "all" if images >= 60000 else images}
         both = sorted({2, experts})  # the pages of default studies need M = 2
         study(folder, selections=[selection], experts=both, train={"epochs": epochs})
         run = call(folder, "moaplus", "runs").split()[both.index(experts)]
         call(folder, "moaplus", "select", run.split("/")[1])
+        if images > 60000:
+            tile(folder / "data" / "selected" / run.split("/")[1] / "images.npz", images)
         seconds[epochs], memory = cost(folder, "moaplus", "train", run)
     return {
         "M": experts,
@@ -68,6 +85,46 @@ def training(folder: Path, experts: int, images: int) -> dict:
         "start, evaluation": round((3 * seconds[1] - seconds[3]) / 2, 2),
         "MB": round(memory),
     }
+
+
+def tile(path: Path, images: int) -> None:
+    """Repeat a selection's training images until they are so many."""
+    arrays = load_arrays(path)
+    arrays["train"] = np.resize(arrays["train"], (images, *arrays["train"].shape[1:]))
+    save_arrays(path, **arrays)
+
+
+def map_images(path: Path, images: int) -> Path:
+    """Write an npy file of so many images of MNIST, each of them several times."""
+    first, *_ = raw_files("mnist")
+    pixels = load_idx(ROOT / first)
+    array = np.lib.format.open_memmap(path, "w+", np.uint8, (images, *pixels.shape[1:]))
+    for start in range(0, images, len(pixels)):
+        array[start : start + len(pixels)] = pixels[: images - start]
+    return path
+
+
+def clustering(array: Path, images: int) -> dict:
+    """Measure the estimator, for one epoch, on images that are mapped from the disk."""
+    seconds, memory = cost(ROOT, sys.executable, "-c", CLUSTER, str(array), str(images))
+    return {"images": f"{images:,}", "seconds": round(seconds), "MB": round(memory)}
+
+
+def by_kind() -> pd.DataFrame:
+    """Add up Snakemake's records of the jobs that this checkout ran last, by kind."""
+    paths = sorted((ROOT / BENCHMARKS).rglob("*.tsv"))
+    if not paths:
+        sys.exit(f"{BENCHMARKS}: no records; run `make reproduce` here first")
+    jobs = pd.concat(load_frame(path, "delete it", sep="\t") for path in paths)
+    parts = [path.relative_to(ROOT / BENCHMARKS).with_suffix("").parts for path in paths]
+    kinds = [f"{rule} {rest[-1]}" if rule in BY_NAME else rule for rule, *rest in parts]
+    table = jobs.groupby(kinds).agg(
+        jobs=("s", "size"), seconds=("s", "sum"), cpu=("cpu_time", "sum"), MB=("max_rss", "max")
+    )
+    table = table.sort_values("seconds", ascending=False)
+    table.loc["all"] = [*table[["jobs", "seconds", "cpu"]].sum(), table["MB"].max()]
+    table = table.round({"seconds": 1, "cpu": 1, "MB": 0}).astype({"jobs": int, "MB": int})
+    return table.rename(columns={"cpu": "CPU-seconds, sampled"}).rename_axis("kind").reset_index()
 
 
 def planning(folder: Path, runs: int) -> dict:
@@ -120,13 +177,17 @@ def imitate_runs(folder: Path) -> None:
 
 def main() -> None:
     """Print the tables."""
+    kinds = by_kind()
+    print(kinds.to_markdown(index=False), end="\n\n", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         folder = make_workspace(Path(scratch) / "workspace", fetch_mnist())
         by_experts = [training(folder, experts, 12665) for experts in EXPERTS]
         by_images = [training(folder, 2, images) for images in IMAGES]
+        array = map_images(Path(scratch) / "images.npy", max(CLUSTERED))
+        clustered = [clustering(array, images) for images in CLUSTERED]
         planned = [planning(folder, runs) for runs in RUNS]
         looked_at = [looking(folder, runs) for runs in RUNS]
-        for rows in (by_experts, by_images, planned, looked_at):
+        for rows in (by_experts, by_images, clustered, planned, looked_at):
             print(pd.DataFrame(rows).to_markdown(index=False), end="\n\n", flush=True)
 
 

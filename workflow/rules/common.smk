@@ -30,6 +30,12 @@ def scored_files(run):
     return [run.model, run.history, run.concentrations, run.selection.labels_path]
 
 
+# What a job needs in MB, on the safe side of what `make growth` measures: torch itself, images
+# (compressed to a sixth, and four bytes a pixel in memory), and products of experts' residuals.
+def memory(images, experts):
+    return round(1200 + 40 * images.size_mb + 0.3 * experts**2)
+
+
 def priority(run):
     return run.experts if run.keep else -run.training.epochs
 

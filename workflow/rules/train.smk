@@ -19,7 +19,8 @@ rule train:
         "../envs/moaplus.yml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        mem_mb=lambda wildcards, input, attempt: attempt
+        * memory(input, PLAN.run(wildcards.run).experts),
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=1 if CONFIG.device == "gpu" else 0,
     params:
@@ -77,7 +78,7 @@ rule reference:
         "../envs/moaplus.yml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        mem_mb=lambda wildcards, input, attempt: attempt * memory(input, experts=1),
     params:
         # No function of the output: Snakemake would not compare its value with the last one.
         wanted=lambda wildcards: PLAN.references[
