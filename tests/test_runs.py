@@ -10,7 +10,7 @@ from workspace import ROOT, RUNS, call
 
 from moaplus.cli import main
 from moaplus.data.images import load_images, load_labels
-from moaplus.mixture import fit
+from moaplus.mixture import fit, history
 from moaplus.plan.runs import MODELS, SCRATCH
 from moaplus.plan.studies import load
 from moaplus.provenance.records import load_record
@@ -90,6 +90,18 @@ def test_the_first_row_of_the_history_describes_the_first_epoch(smoke_run, monke
     assert row["guarded"] == row["steps"] == 7  # a fresh gate is nearly uniform
     assert row["condition"] > 1e3
     assert row["frobenius_violations"] == 0
+
+
+def test_the_history_does_not_depend_on_how_many_batches_are_reduced_together(
+    smoke_run, monkeypatch
+):
+    rows = []
+    for folded in (1, 150, 1000):  # images; a batch has 64 of 400
+        monkeypatch.setattr(history, "FOLDED", folded)
+        training.train(smoke_run)
+        rows.append([float(value) for value in _csv(smoke_run.history)[1]])
+        smoke_run.model.unlink()
+    np.testing.assert_allclose(rows[1:], [rows[0]] * 2, rtol=1e-7)
 
 
 def _csv(path):

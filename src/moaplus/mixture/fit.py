@@ -166,7 +166,7 @@ def fit(
     while len(state.rows) < epochs:
         shuffled = torch.randperm(len(images), generator=state.order).to(images.device)
         batches = network.batches(shuffled, batch_size)
-        network.on_epoch_start(len(state.rows) / epochs, images[batches[0]])
+        network.on_epoch_start(len(state.rows) / epochs, images.index_select(0, batches[0]))
         statistics = epoch(state, images, batches, objective, rate, ridge)
         if len(state.rows) == math.ceil(epochs / 2):
             network.on_midpoint(statistics.by_head(), optimizer.means, optimizer.squares)
@@ -190,7 +190,7 @@ def epoch(
     statistics = EpochStatistics(len(state.rows) + 1, ridge)
     for number, batch in enumerate(batches, start=1):
         try:
-            statistics.add(*step(state, images[batch], objective, rate(), ridge))
+            statistics.add(*step(state, images.index_select(0, batch), objective, rate(), ridge))
         except torch.linalg.LinAlgError as error:  # what LAPACK makes of NaN
             statistics.fold()
             raise statistics.not_finite("Γ", number) from error

@@ -59,13 +59,40 @@ class FusedCAE(Flat):
 
     def __init__(self, mixture: nn.Module):
         super().__init__(mixture)
-        self.M, (c1, c2) = mixture.experts.experts, mixture.experts.channels
-        self.channels = c1, c2
+        self.M, self.channels = mixture.experts.experts, mixture.experts.channels
         self.leaf = self.vector.detach().requires_grad_()
         self.gradient_vector = torch.empty_like(self.vector)
-        self.weights, self.gradients = self.views(self.vector), self.views(self.gradient_vector)
+        self.weights, self.gradients = self.named(self.vector), self.named(self.gradient_vector)
+        self.filters, self.read = self.paired(self.weights)
+        self.filter_gradients, self.written = self.paired(self.gradients)
         self.slopes = np.array([LEAK] * self.M + [0], np.float32)  # the gate's are plain ReLUs
-        self.arrays: dict[str, Tensor] = {}
+        self.arrays: dict[str, np.ndarray] = {}
+
+    def named(self, vector: Tensor) -> dict[str, np.ndarray]:
+        """Return views of a vector by the weights' names; experts' biases are (M, …)."""
+        arrays = {name: view.numpy() for name, view in self.views(vector).items()}
+        biases = (f"experts.{name}.bias" for name in ("encode", "decode", "up1", "up2"))
+        return arrays | {name: arrays[name].reshape(self.M, -1) for name in biases}
+
+    def paired(self, named: dict[str, np.ndarray]) -> tuple[list[np.ndarray], list[tuple]]:
+        """Return arrays for the convolutions' weights and biases of all encoders, (M+1, …).
+
+        And pairs of a part of them, the experts' or the gate's, and its array in `named`.
+        """
+        c1, c2 = self.channels
+        layers = {
+            ("experts.conv1.weight", "gate.1.weight"): (9, c1),
+            ("experts.conv1.bias", "gate.1.bias"): (c1,),
+            ("experts.conv2.weight", "gate.3.weight"): (c2, c1, 3, 3),
+            ("experts.conv2.bias", "gate.3.bias"): (c2,),
+        }
+        filters, pairs = [], []
+        for (experts, gate), shape in layers.items():
+            array, own = torch.empty(self.M + 1, *shape).numpy(), named[gate]
+            filters.append(array)
+            pairs.append((array[:-1], named[experts].reshape(self.M, *shape)))
+            pairs.append((array[-1], own.reshape(c1, 9).T if shape == (9, c1) else own))
+        return filters, pairs
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         return _Fused.apply(self.leaf, self, images.view(len(images), PIXELS))
@@ -73,121 +100,105 @@ class FusedCAE(Flat):
     def gradient(self, value: Tensor) -> Tensor:
         return torch.autograd.grad(value, self.leaf)[0]
 
-    def array(self, name: str, *shape: int) -> Tensor:
+    def array(self, name: str, *shape: int) -> np.ndarray:
         """Return memory, zeros at first, that is reused while it has this shape."""
         if name not in self.arrays or self.arrays[name].shape != shape:
-            self.arrays[name] = torch.zeros(shape)
+            self.arrays[name] = torch.zeros(shape).numpy()  # which begins with a cache line
         return self.arrays[name]
 
     def chunk(self, name: str, *shape: int) -> np.ndarray:
         """Return memory, zeros at first, for 16 values of each entry of a shape."""
-        return self.array(name, math.prod(shape) * L).numpy()
+        return self.array(name, math.prod(shape) * L)
 
     def sums(self, name: str, gradients: Iterable[np.ndarray]) -> tuple[np.ndarray, ...]:
         """Return memory for the sums that become gradients, (M, entries) each."""
         sizes = (gradient.shape[1] for gradient in gradients)
         return tuple(self.chunk(f"{name} {i}", size) for i, size in enumerate(sizes))
 
-    def linear(self, name: str, x: Tensor, weight: Tensor, bias: Tensor, slope=NONE) -> Tensor:
+    def linear(self, name: str, x, weight, bias=None, slope=NONE) -> np.ndarray:
         """Map x, (M, K, N), by weights (M, K, J) and a leaky ReLU: (M, J, N)."""
         M, _, J = weight.shape
         y = self.array(name, M, J, x.shape[2])
-        kernels.linear(x.numpy(), weight.numpy(), bias.view(M, J).numpy(), slope, y.numpy())
+        bias = self.array("zeros", M, J) if bias is None else bias
+        kernels.linear(x, weight, bias, slope, y)
         return y
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Compute products of residuals, (n, M, M), and logits, (n, M), of images (n, 784)."""
         M, n = self.M, len(pixels)
         self.pixels = self.array("pixels", PIXELS, -(-n // L) * L)
-        self.pixels[:, :n], self.pixels[:, n:] = pixels.T, 0
+        torch.from_numpy(self.pixels)[:, :n] = pixels.T
+        self.pixels[:, n:] = 0
         logits = self.encode()
         self.decode()
-        products = np.empty((M, M, self.pixels.shape[1]), np.float32)
+        products = torch.empty(M, M, self.pixels.shape[1]).numpy()
         memory = self.chunk("residuals", M), self.chunk("products", M, M)
-        kernels.residual_products(self.x.numpy(), self.pixels.numpy(), *memory, products)
-        return torch.from_numpy(products)[:, :, :n].permute(2, 0, 1), logits[:, :n].T.clone()
+        kernels.residual_products(self.x, self.pixels, *memory, products)
+        by_image = torch.from_numpy(products)[:, :, :n].permute(2, 0, 1)
+        return by_image, torch.from_numpy(logits[:, :n].T.copy())
 
     def backward(self, products: Tensor, logits: Tensor) -> Tensor:
         """Compute the gradient of the weights from those of the last results of `forward`."""
-        M, n = self.M, len(products)
-        N = self.pixels.shape[1]
-        by_products, by_logits = self.array("products'", M, M, N), self.array("logits'", M, N)
-        by_products[:, :, :n] = ((products + products.mT) / PIXELS).permute(1, 2, 0)
-        by_logits[:, :n] = logits.T
-        by_products[:, :, n:], by_logits[:, n:] = 0, 0
-        arrays = by_products.numpy(), self.pixels.numpy(), self.chunk("residuals", M)
-        kernels.residuals_backward(*arrays, self.x.numpy())
+        M, n, N = self.M, len(products), self.pixels.shape[1]
+        by_products, by_logits = self.array("products'", M, M, N), self.array("logits'", 1, M, N)
+        both = (products + products.mT).permute(1, 2, 0)
+        torch.from_numpy(by_products)[:, :, :n] = both / PIXELS
+        by_logits[0, :, :n] = logits.numpy().T
+        by_products[:, :, n:] = by_logits[:, :, n:] = 0
+        kernels.residuals_backward(by_products, self.pixels, self.chunk("residuals", M), self.x)
         self.encode_backward(self.decode_backward(), by_logits)
         return self.gradient_vector
 
-    def encode(self) -> Tensor:
+    def encode(self) -> np.ndarray:
+        """Fill `h2` and `code`; return the logits, (M, N)."""
         M, N, (c1, c2), w = self.M, self.pixels.shape[1], self.channels, self.weights
-        self.filters = [
-            torch.cat([experts, gate]).numpy()
-            for experts, gate in (
-                (w["experts.conv1.weight"], w["gate.1.weight"].view(1, c1, 9).mT),
-                (w["experts.conv1.bias"].view(M, c1), w["gate.1.bias"][None]),
-                (w["experts.conv2.weight"], w["gate.3.weight"][None]),
-                (w["experts.conv2.bias"], w["gate.3.bias"][None]),
-            )
-        ]
+        for part, weights in self.read:
+            part[...] = weights
         self.h2 = self.array("h2", M + 1, 49 * c2, N)
         memory = self.chunk("frame", 29, 29), self.chunk("h1", 15, 15, c1)
-        arrays = self.pixels.numpy(), *self.filters, self.slopes, *memory
-        kernels.encode(*arrays, self.h2.numpy())
-        self.head = w["gate.6.weight"].view(M, c2, 49).mT.reshape(1, M, 49 * c2)
-        bias, weight = w["experts.encode.bias"], w["experts.encode.weight"]
+        kernels.encode(self.pixels, *self.filters, self.slopes, *memory, self.h2)
+        weight, bias = w["experts.encode.weight"], w["experts.encode.bias"]
         self.code = self.linear("code", self.h2[:M], weight, bias)
-        return self.linear("logits", self.h2[M:], self.head.mT, w["gate.6.bias"])[0]
+        self.head = self.array("head", 1, M, 49 * c2)
+        head = w["gate.6.weight"].reshape(M, c2, 49).swapaxes(1, 2)
+        self.head.reshape(M, 49, c2)[...] = head
+        weight, bias = self.head.swapaxes(1, 2), w["gate.6.bias"][None]
+        return self.linear("logits", self.h2[M:], weight, bias)[0]
 
     def decode(self) -> None:
+        """Fill `d` and `x`."""
         M, N, (c1, _), w = self.M, self.pixels.shape[1], self.channels, self.weights
-        bias, weight = w["experts.decode.bias"], w["experts.decode.weight"]
+        weight, bias = w["experts.decode.weight"], w["experts.decode.bias"]
         self.d = self.linear("d", self.code, weight, bias, SLOPE)
-        self.ups = [
-            w["experts.up1.weight"].numpy(),
-            w["experts.up1.bias"].view(M, c1).numpy(),
-            w["experts.up2.weight"].numpy(),
-        ]
+        self.ups = [w[f"experts.{name}"] for name in ("up1.weight", "up1.bias", "up2.weight")]
         self.x = self.array("x", M, PIXELS, N)
-        bias = w["experts.up2.bias"].view(M).numpy()
-        memory = self.chunk("u", 196, c1)
-        kernels.decode(self.d.numpy(), *self.ups, bias, SLOPE, memory, self.x.numpy())
-        self.x.sigmoid_()
+        bias = w["experts.up2.bias"].reshape(M)
+        kernels.decode(self.d, *self.ups, bias, SLOPE, self.chunk("u", 196, c1), self.x)
+        torch.from_numpy(self.x).sigmoid_()
 
-    def decode_backward(self) -> Tensor:
-        """Return the gradient of the codes."""
-        M, (c1, c2), w, g = self.M, self.channels, self.weights, self.gradients
+    def decode_backward(self) -> np.ndarray:
+        """Write the decoders' gradients; return that of the codes."""
+        M, (c1, _), w, g = self.M, self.channels, self.weights, self.gradients
         d = self.array("d'", *self.d.shape)
         names = ("up1.weight", "up1.bias", "up2.weight", "up2.bias")
-        gradients = tuple(g[f"experts.{name}"].view(M, -1).numpy() for name in names)
+        gradients = tuple(g[f"experts.{name}"].reshape(M, -1) for name in names)
         memory = self.chunk("u", 196, c1), self.chunk("u'", 196, c1)
-        arrays = (
-            self.x.numpy(),
-            self.d.numpy(),
-            *self.ups,
-            SLOPE,
-            memory,
-            self.sums("decoder", gradients),
-        )
-        kernels.decode_backward(*arrays, d.numpy(), gradients)
-        torch.sum(d, dim=2, out=g["experts.decode.bias"].view(M, 49 * c2))
-        torch.bmm(self.code, d.mT, out=g["experts.decode.weight"])
-        zeros = torch.zeros(M, len(self.code[0]))
-        return self.linear("code'", d, w["experts.decode.weight"].mT, zeros)
+        sums = self.sums("decoder", gradients)
+        kernels.decode_backward(self.x, self.d, *self.ups, SLOPE, memory, sums, d, gradients)
+        _linear_gradients(self.code, d, g["experts.decode.weight"], g["experts.decode.bias"])
+        return self.linear("code'", d, w["experts.decode.weight"].swapaxes(1, 2))
 
-    def encode_backward(self, code: Tensor, logits: Tensor) -> None:
+    def encode_backward(self, code: np.ndarray, logits: np.ndarray) -> None:
+        """Write the encoders' and the gate's gradients from those of codes and logits."""
         M, (c1, c2), w, g = self.M, self.channels, self.weights, self.gradients
-        torch.sum(code, dim=2, out=g["experts.encode.bias"].view(M, -1))
-        torch.bmm(self.h2[:M], code.mT, out=g["experts.encode.weight"])
-        torch.sum(logits, dim=1, out=g["gate.6.bias"])
-        head = (logits @ self.h2[M].T).view(M, 49, c2).mT
-        g["gate.6.weight"].view(M, c2, 49).copy_(head)
+        _linear_gradients(self.h2[:M], code, g["experts.encode.weight"], g["experts.encode.bias"])
+        head = self.array("head'", 1, 49 * c2, M)
+        _linear_gradients(self.h2[M:], logits, head, g["gate.6.bias"][None])
+        g["gate.6.weight"].reshape(M, c2, 49)[...] = head.reshape(49, c2, M).T
         h2 = self.array("h2'", *self.h2.shape)
-        zeros = np.zeros((M, 49 * c2), np.float32)
-        arrays = code.numpy(), w["experts.encode.weight"].mT.numpy(), zeros, NONE
-        kernels.linear(*arrays, h2[:M].numpy())
-        kernels.linear(logits[None].numpy(), self.head.numpy(), zeros[:1], NONE, h2[M:].numpy())
+        zeros = self.array("zeros", M, 49 * c2)
+        kernels.linear(code, w["experts.encode.weight"].swapaxes(1, 2), zeros, NONE, h2[:M])
+        kernels.linear(logits, self.head, zeros[:1], NONE, h2[M:])
         memory = (
             self.chunk("frame", 29, 29),
             self.chunk("h1", 15, 15, c1),
@@ -195,19 +206,18 @@ class FusedCAE(Flat):
             self.chunk("h1'", 196, c1),
         )
         w1, b1, w2, _ = self.filters
-        found = [torch.empty(filters.shape) for filters in self.filters]
-        gradients = tuple(part.view(M + 1, -1).numpy() for part in found)
-        arrays = self.pixels.numpy(), w1, b1, w2, self.slopes, self.h2.numpy(), h2.numpy()
+        gradients = tuple(part.reshape(M + 1, -1) for part in self.filter_gradients)
+        arrays = self.pixels, w1, b1, w2, self.slopes, self.h2, h2
         kernels.encode_backward(*arrays, memory, self.sums("encoder", gradients), gradients)
-        g1, gb1, g2, gb2 = found
-        g["experts.conv1.weight"].copy_(g1[:M])
-        g["experts.conv1.bias"].view(M, c1).copy_(gb1[:M])
-        g["experts.conv2.weight"].copy_(g2[:M])
-        g["experts.conv2.bias"].copy_(gb2[:M])
-        g["gate.1.weight"].view(c1, 9).copy_(g1[M].T)
-        g["gate.1.bias"].copy_(gb1[M])
-        g["gate.3.weight"].copy_(g2[M])
-        g["gate.3.bias"].copy_(gb2[M])
+        for part, gradient in self.written:
+            gradient[...] = part
+
+
+def _linear_gradients(x: np.ndarray, y: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> None:
+    """Write weight', (M, K, J), and bias', (M, J), of linear maps from x, (M, K, N), and y'."""
+    x, y, weight, bias = map(torch.from_numpy, (x, y, weight, bias))
+    torch.bmm(x, y.mT, out=weight)
+    torch.sum(y, dim=2, out=bias)
 
 
 class _Fused(Function):

@@ -17,13 +17,18 @@ from moaplus.mixture.outcome import residual_products
 
 
 class Images(Protocol):
-    """Images that are indexed as a tensor (n, *shape) is, but need not be one."""
+    """Images that are taken as from a tensor (n, *shape), but need not be one.
+
+    `index_select`, with dim 0, is three times as fast as indexing by a tensor.
+    """
 
     device: torch.device  # of the indices that it takes
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, rows: Tensor | slice) -> Tensor: ...
+    def __getitem__(self, rows: slice) -> Tensor: ...
+
+    def index_select(self, dim: int, index: Tensor) -> Tensor: ...
 
 
 class MixtureOfAutoencoders(nn.Module):

@@ -79,9 +79,12 @@ class Seen:
     def __len__(self) -> int:
         return len(self.X)
 
-    def __getitem__(self, rows: Tensor | slice) -> Tensor:
-        rows = rows if isinstance(rows, slice) else rows.numpy()
+    def __getitem__(self, rows: slice) -> Tensor:
         return self.scale.forward(self.X[rows]).to(self.target)
+
+    def index_select(self, dim: int, index: Tensor) -> Tensor:
+        """Return the inputs of these indices, (n,); `dim` is 0."""
+        return self.scale.forward(self.X.take(index.numpy(), axis=dim)).to(self.target)
 
 
 def _resized(images: Tensor, sides: tuple[int, int]) -> Tensor:
