@@ -54,8 +54,6 @@ def test_images_may_stay_on_the_disk(digits, tmp_path, kind):
     mapped = np.load(path, mmap_mode="r")
     in_memory = np.array(mapped)
     first, second = (MoAPlus(2, epochs=2, random_state=0).fit(X) for X in (mapped, in_memory))
-        MoAPlus(2, epochs=2, random_state=0).fit(X) for X in (mapped, np.array(mapped))
-    )
     np.testing.assert_array_equal(first.concentrations_, second.concentrations_)
     seen = first.scale_.forward(mapped)  # all at once, and each by itself
     assert torch.equal(seen, torch.cat([first.scale_.forward(X[None]) for X in mapped]))
