@@ -2,6 +2,9 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
+# Each of hundreds of processes would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Where the home folder can not be written, caches go into the clone.
 ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache

@@ -104,8 +104,9 @@ class Plan:
         Raises:
             UserError: if no study and no protocol has it.
         """
+        path = str(Path(path))
         try:
-            return self._recorded_runs[str(Path(path))]
+            return (self._study_records if path in self._study_records else self._records)[path]
         except KeyError:
             raise UserError(
                 f"{path}: no study or protocol in {PARAMS} has this record; one lies in the folder "
@@ -113,7 +114,11 @@ class Plan:
             ) from None
 
     @cached_property
-    def _recorded_runs(self) -> dict[str, Run]:
+    def _study_records(self) -> dict[str, Run]:
+        return {str(run.record): run for run in self.study_runs.values()}
+
+    @cached_property
+    def _records(self) -> dict[str, Run]:
         return {str(run.record): run for run in self.all_runs.values()}
 
 

@@ -23,9 +23,7 @@ def draw(plan: Plan) -> Figure:
         for run in first_seeds(runs)
     ]
     rows = -(-len(shown) // COLUMNS)
-    figure, axes = plt.subplots(
-        rows, COLUMNS, squeeze=False, layout="constrained", figsize=(4.2 * COLUMNS, 2.4 * rows)
-    )
+    figure, axes = plt.subplots(rows, COLUMNS, squeeze=False, figsize=(4.2 * COLUMNS, 2.4 * rows))
     for axis in axes.flat[len(shown) :]:
         axis.remove()
     for axis, (name, run) in zip(axes.flat, shown, strict=False):
@@ -40,4 +38,5 @@ def draw(plan: Plan) -> Figure:
         )  # fmt: skip
         axis.set(xlabel="class", ylabel="cluster")
         axis.set_title(name, size=7)
+    figure.set_layout_engine("constrained")  # at the end, as each heat map draws the whole figure
     return figure
