@@ -46,7 +46,15 @@ def test_a_study_that_a_page_shows_may_keep_its_models(done):
 
 def test_memory_grows_with_each_attempt():
     rules = (ROOT / "workflow/rules/train.smk").read_text(encoding="utf-8")
-    assert len(re.findall(r"mem_mb=lambda wildcards, attempt: \d+ \* attempt", rules)) == 2
+    asked = r"mem_mb=lambda wildcards, input, attempt: attempt\s+\* memory\(input, "
+    assert len(re.findall(asked, rules)) == 2
+
+
+def test_more_memory_is_asked_for_more_experts(done):
+    said = look(done, "-n", "models", "--forcerun", "train")
+    by_experts = re.findall(r"/M(\d)/\S+/seed1/model.*?mem_mb=(\d+)", said, re.S)
+    asked = {int(experts): int(mb) for experts, mb in by_experts}
+    assert 1200 < asked[2] < asked[3]
 
 
 def test_a_study_is_a_target(done):

@@ -113,13 +113,13 @@ def test_a_batch_may_be_of_one_image():
 
 def test_a_batch_gives_views_of_all_images_by_every_head_and_errors_of_some():
     state, images = training(M=3)
-    products, logits, views = state.network((images,), torch.arange(10, 26))
+    products, logits, views = state.network(images[10:26])
     assert views.shape == (2, 5, 16, 3)
     assert products.shape == (6, 3, 3)
     P, Q = views[:, 0, :6].softmax(dim=2)
     torch.testing.assert_close(logits.softmax(dim=1), (P + Q) / 2)
     state.network.mixture.eval()
-    _, clean = state.network((images,), torch.arange(10, 26))
+    _, clean = state.network(images[10:26])
     torch.testing.assert_close(clean, state.network.mixture.gate(images[10:26]))
 
 

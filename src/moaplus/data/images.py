@@ -1,14 +1,11 @@
 """The images and the labels of a selection."""
 
-import functools
-
 import numpy as np
 
 from moaplus.plan.runs import SPLITS, Selection
 from moaplus.storage.arrays import load_arrays
 
 
-@functools.lru_cache(maxsize=1)  # training and evaluation read the same
 def load_images(selection: Selection) -> dict[str, np.ndarray]:
     """Load the images of both splits, float32 (n, 28, 28), grey values in [0, 1]."""
     arrays = load_arrays(selection.images_path, *SPLITS)
