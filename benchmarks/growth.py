@@ -1,6 +1,7 @@
 """Where the time of a run goes, and how cost grows with experts, images and runs: `make growth`."""
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -42,6 +43,7 @@ from moaplus import MoAPlus
 MoAPlus(10, epochs=1, random_state=0).fit(np.load(sys.argv[1], mmap_mode="r")[: int(sys.argv[2])])
 """
 DRY_RUN = ("snakemake", "-n", "--quiet", "all")
+EPOCHS = (1, 6)  # of two trainings, whose difference is that of five epochs
 EXPERTS = (2, 10, 20, 50)
 IMAGES = (2000, 60000, 240000)  # beside 12,665
 CLUSTERED = (10_000, 100_000, 1_000_000)
@@ -69,20 +71,22 @@ def study(folder: Path, **settings) -> None:
 def training(folder: Path, experts: int, images: int) -> dict:
     """Measure an epoch of one run, as the difference of two trainings, and its memory."""
     seconds = {}
-    for epochs in (1, 3):
+    for epochs in EPOCHS:
         selection = {"classes": "all", "images": "all" if images >= 60000 else images}
         both = sorted({2, experts})  # the pages of default studies need M = 2
         study(folder, selections=[selection], experts=both, train={"epochs": epochs})
         run = call(folder, "moaplus", "runs").split()[both.index(experts)]
         call(folder, "moaplus", "select", run.split("/")[1])
+        shutil.rmtree(folder / run, ignore_errors=True)  # it may be there, of fewer images
         if images > 60000:
             tile(folder / "data" / "selected" / run.split("/")[1] / "images.npz", images)
         seconds[epochs], memory = cost(folder, "moaplus", "train", run)
+    epoch = (seconds[EPOCHS[1]] - seconds[EPOCHS[0]]) / (EPOCHS[1] - EPOCHS[0])
     return {
         "M": experts,
         "images": f"{images:,}",
-        "seconds an epoch": round((seconds[3] - seconds[1]) / 2, 2),
-        "start, evaluation": round((3 * seconds[1] - seconds[3]) / 2, 2),
+        "seconds an epoch": round(epoch, 2),
+        "start, evaluation": round(seconds[EPOCHS[0]] - epoch * EPOCHS[0], 2),
         "MB": round(memory),
     }
 
