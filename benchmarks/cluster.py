@@ -6,8 +6,8 @@ run undisturbed without the cluster, another one on it, where jobs are cancelled
 stops; both must have the same bytes in the end.
 """
 
+import json
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -167,9 +167,14 @@ def training(folder: Path) -> tuple[str, list[Path]] | None:
 
 def first_epoch(folder: Path, since: float) -> int:
     """Return the epoch from which a training went on: no other log of these begins later."""
-    logs = (path for path in (folder / "logs").rglob("*.log") if path.stat().st_mtime > since)
-    firsts = (re.search(r"^epoch (\d+)/", path.read_text(), re.M) for path in logs)
-    return max((int(first[1]) for first in firsts if first), default=0)
+    epochs = []
+    for path in (folder / "logs").rglob("*.log"):
+        if path.stat().st_mtime > since:
+            lines = path.read_text().splitlines()
+            epochs += [json.loads(line)["epoch"] for line in lines if line.startswith('{"epoch"')][
+                :1
+            ]
+    return max(epochs, default=0)
 
 
 def row(step: str, what: str, ok: bool) -> dict:
