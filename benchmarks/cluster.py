@@ -171,9 +171,8 @@ def first_epoch(folder: Path, since: float) -> int:
     for path in (folder / "logs").rglob("*.log"):
         if path.stat().st_mtime > since:
             lines = path.read_text().splitlines()
-            epochs += [json.loads(line)["epoch"] for line in lines if line.startswith('{"epoch"')][
-                :1
-            ]
+            rows = [json.loads(line) for line in lines if line.startswith('{"epoch"')]
+            epochs += [row["epoch"] for row in rows[:1]]
     return max(epochs, default=0)
 
 
