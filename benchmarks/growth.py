@@ -114,13 +114,13 @@ def clustering(array: Path, images: int) -> dict:
     return {"images": f"{images:,}", "seconds": round(seconds), "MB": round(memory)}
 
 
-def by_kind() -> pd.DataFrame:
-    """Add up Snakemake's records of the jobs that this checkout ran last, by kind."""
-    paths = sorted((ROOT / BENCHMARKS).rglob("*.tsv"))
+def by_kind(folder: Path = ROOT) -> pd.DataFrame:
+    """Add up Snakemake's records of the jobs that a checkout ran last, by kind."""
+    paths = sorted((folder / BENCHMARKS).rglob("*.tsv"))
     if not paths:
         sys.exit(f"{BENCHMARKS}: no records; run `make reproduce` here first")
     jobs = pd.concat(load_frame(path, "delete it", sep="\t") for path in paths)
-    parts = [path.relative_to(ROOT / BENCHMARKS).with_suffix("").parts for path in paths]
+    parts = [path.relative_to(folder / BENCHMARKS).with_suffix("").parts for path in paths]
     kinds = [f"{rule} {rest[-1]}" if rule in BY_NAME else rule for rule, *rest in parts]
     table = jobs.groupby(kinds).agg(
         jobs=("s", "size"), seconds=("s", "sum"), cpu=("cpu_time", "sum"), MB=("max_rss", "max")

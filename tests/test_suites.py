@@ -4,6 +4,7 @@ import re
 import sys
 
 import benchmark
+import growth
 import pytest
 import torch
 import view_benchmark
@@ -48,6 +49,18 @@ def test_a_part_is_replaced_and_the_rest_of_the_page_stays():
 
 def test_what_made_a_part_is_this_commit():
     assert re.fullmatch(r"Commit [0-9a-f]{7,}(-dirty)?, .+, \d+ cores?:", made())
+
+
+def test_the_time_of_a_run_is_added_up_by_kind(finished):
+    table = growth.by_kind(finished).set_index("kind")
+    runs = sorted(finished.glob("models/**/record.json"))
+    assert table.loc["train", "jobs"] == table.loc["score", "jobs"] == len(runs)
+    assert {"audit", "claims", "figure", "select", "reference kmeans"} < set(table.index)
+    parts = table.drop(index="all")
+    assert table.loc["all", "jobs"] == parts["jobs"].sum()
+    assert table.loc["all", "seconds"] == pytest.approx(
+        parts["seconds"].sum(), abs=0.05 * len(parts)
+    )
 
 
 def test_what_the_benchmarks_time_runs(smoke_run, two_views_run, monkeypatch, capsys):
