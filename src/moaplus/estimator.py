@@ -183,7 +183,6 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         tensors = {name: value.numpy() for name, value in self.mixture_.state_dict().items()}
         origin = {
             "parameters": self.get_params() | {"random_state": None},
-            "kinds": self.mixture_.kinds,
             "shape": self.scale_.shape,
         }
         extra = {"scale.offset": self.scale_.offset, "scale.factor": self.scale_.factor}
@@ -201,8 +200,7 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
             model = cls(**origin["parameters"])
             offset, factor = tensors.pop("scale.offset"), tensors.pop("scale.factor")
             model.scale_ = Scale(tuple(origin["shape"]), offset, factor)
-            architecture, gate = (kind.split(".")[1] for kind in origin["kinds"])
-            model.mixture_ = model._mixture(architecture, gate).eval()
+            model.mixture_ = model._mixture().eval()
             weights = {name: torch.from_numpy(value) for name, value in tensors.items()}
             model.mixture_.load_state_dict(weights)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
@@ -243,17 +241,23 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         check_is_fitted(self, "mixture_")
         return Seen(self._checked(X, reset=False), self.scale_)
 
-    def _mixture(self, architecture: str, gate: str) -> MixtureOfAutoencoders:
+    @property
+    def _kinds(self) -> tuple[str, str]:
+        """The architecture and the gate, by their names: for images, or for features."""
+        images = len(self.scale_.shape) > 1
+        architecture, gate = ("cae", "deep") if images else ("dense", "tabular")
+        return architecture, gate if self.gate == "auto" else self.gate
+
+    def _mixture(self) -> MixtureOfAutoencoders:
+        architecture, gate = self._kinds
         return MixtureOfAutoencoders(
             self.n_clusters, architecture, CHANNELS, self.latent, gate, self.scale_.seen
         )
 
     def _train(self, inputs: Seen, seed: int) -> State:
-        images = len(self.scale_.shape) > 1
-        architecture, gate = ("cae", "deep") if images else ("dense", "tabular")
-        gate = gate if self.gate == "auto" else self.gate
+        _, gate = self._kinds
         state = start(
-            self._mixture(architecture, gate).to(self.device),
+            self._mixture().to(self.device),
             seed,
             weight_decay=self.weight_decay,
             views=views(gate),
