@@ -68,7 +68,7 @@ def ours(state: State, run: Run, images: Tensor) -> Callable[[], None]:
     def call() -> None:
         for _ in range(STEPS):
             batch = torch.randint(len(images), (run.training.batch_size,))
-            step(state, images[batch], objective, 1e-3, run.training.ridge)
+            step(state, images.index_select(0, batch), objective, 1e-3, run.training.ridge)
 
     return call
 

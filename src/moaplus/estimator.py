@@ -243,7 +243,7 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
 
     @property
     def _kinds(self) -> tuple[str, str]:
-        """The architecture and the gate, by their names: for images, or for features."""
+        """Return the names of the architecture and the gate: for images, or for features."""
         images = len(self.scale_.shape) > 1
         architecture, gate = ("cae", "deep") if images else ("dense", "tabular")
         return architecture, gate if self.gate == "auto" else self.gate
