@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from scipy import ndimage
+from torch import nn
 
 from moaplus.mixture.fit import State, fit, start
 from moaplus.mixture.networks import MixtureOfAutoencoders
@@ -95,6 +96,20 @@ def test_every_gate_gives_logits_for_each_expert(gate):
     assert reconstructions.shape == (4, 7, 28, 28)
     assert logits.shape == (7, 4)
     assert isinstance(mixture.flat(), TwoViews) == bool(views_of(gate))
+
+
+def test_the_order_of_channels_in_memory_changes_no_value():
+    torch.manual_seed(0)
+    gate = MixtureOfAutoencoders(3, "cae", (4, 8), 2, "deep").double().gate
+    images = torch.rand(6, 28, 28, dtype=torch.float64)
+
+    def made(gate: nn.Module) -> list[torch.Tensor]:
+        logits = gate.by_head(images)
+        return [logits, *torch.autograd.grad(logits.square().sum(), list(gate.parameters()))]
+
+    ours = made(gate)
+    gate.trunk[2].__class__, gate.trunk[11].__class__ = nn.Conv2d, nn.Flatten
+    torch.testing.assert_close(ours, made(gate))
 
 
 def test_batches_of_views_are_of_one_size():

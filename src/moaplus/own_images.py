@@ -8,6 +8,7 @@ import pandas as pd
 
 from moaplus.data.pictures import load_pictures
 from moaplus.estimator import MoAPlus
+from moaplus.mixture.fit import keep_freed_memory
 from moaplus.report.sheet import save_sheet
 from moaplus.storage.files import UserError
 from moaplus.storage.frames import save_frame
@@ -26,6 +27,7 @@ def cluster_images(options: Namespace) -> None:
     if options.clusters < 2:
         raise UserError(f"--clusters {options.clusters}: ask for 2 or more")
     names, images = _load(options)
+    keep_freed_memory()
     model = MoAPlus(options.clusters, random_state=options.seed, device=options.device, verbose=1)
     _with_user_error(options.images, lambda: model.fit(images))
     _save(options, names, images, model.concentrations_)

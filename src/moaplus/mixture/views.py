@@ -35,10 +35,11 @@ def random_views(images: Tensor, augmentations: Collection[str], strength: float
     knots = strength * ELASTIC * torch.randn(n, KNOTS**2, 2)
     plane = _affine(uniform if "affine" in augmentations else 0 * uniform)
     coefficients = torch.cat([plane, knots if "elastic" in augmentations else 0 * knots], dim=1)
-    grids = _basis(height, width).to(images) @ coefficients.to(images)
+    # One product: one for each image, of two columns, took fifteen times as long.
+    places = coefficients.mT.reshape(2 * n, -1).to(images) @ _basis(height, width).to(images)
     views = F.grid_sample(
         images.view(n, -1, height, width),
-        grids.view(n, height, width, 2),
+        places.view(n, 2, height, width).permute(0, 2, 3, 1),
         padding_mode="border",
         align_corners=False,
     )
@@ -61,13 +62,13 @@ def _affine(uniform: Tensor) -> Tensor:
 
 @functools.cache
 def _basis(height: int, width: int) -> Tensor:
-    """Return x, y, 1 and a smooth bump at each knot, at every pixel: (h·w, 3 + KNOTS²)."""
+    """Return x, y, 1 and a smooth bump at each knot, at every pixel: (3 + KNOTS², h·w)."""
     x, y = (((2 * torch.arange(side) + 1) / side - 1) for side in (width, height))
     y, x = torch.meshgrid(y, x, indexing="ij")
     bumps = torch.eye(KNOTS**2).view(-1, 1, KNOTS, KNOTS)
     bumps = F.interpolate(bumps, (height, width), mode="bicubic", align_corners=True)
     plane = torch.stack([x, y, torch.ones_like(x)])
-    return torch.cat([plane.flatten(1), bumps.flatten(1)]).T.contiguous()
+    return torch.cat([plane.flatten(1), bumps.flatten(1)])
 
 
 def _thickened(images: Tensor, amount: Tensor) -> Tensor:

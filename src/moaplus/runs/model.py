@@ -5,6 +5,7 @@ import os
 import torch
 from torch import Tensor
 
+from moaplus.mixture.fit import keep_freed_memory
 from moaplus.mixture.networks import MixtureOfAutoencoders
 from moaplus.plan.runs import Run
 from moaplus.provenance.origin import processor
@@ -19,7 +20,7 @@ class DivergedError(UserError):
 
 
 def prepare_device(device: str, threads: int) -> torch.device:
-    """Set threads and determinism; return the device to compute on.
+    """Set threads, memory and determinism; return the device to compute on.
 
     Raises:
         UserError: if a GPU is asked for and there is none.
@@ -30,6 +31,7 @@ def prepare_device(device: str, threads: int) -> torch.device:
             "it that torch is built for the GPU's driver (python -m torch.utils.collect_env)"
         )
     torch.set_num_threads(threads)
+    keep_freed_memory()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # As use_deterministic_algorithms(True), which would also import the compiler: a second a run.
     torch.set_deterministic_debug_mode("error")
