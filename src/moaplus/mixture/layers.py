@@ -17,7 +17,7 @@ LEAK = 0.2  # of the leaky ReLUs, as in DCGAN (Radford et al. 2016): plain ones 
 
 
 @functools.cache
-def spread() -> Tensor:
+def spread(device: torch.device, dtype: torch.dtype) -> Tensor:
     """Return which taps of a 2×2 kernel link a 2×2 block and its 4×4 cell: (4, 16 · 4).
 
     An entry is 1 where a pixel of the cell comes from a place of the block through a tap.
@@ -25,7 +25,7 @@ def spread() -> Tensor:
     meets = torch.zeros(2, 2, 4, 4, 2, 2)
     for row, column, y, x in product(range(2), repeat=4):
         meets[y, x, 2 * row + y, 2 * column + x, row, column] = 1
-    return meets.view(4, -1)
+    return meets.view(4, -1).to(device, dtype)
 
 
 class ExpertLinear(nn.Module):
@@ -63,7 +63,7 @@ class ExpertUpConv(ExpertLinear):
         """
         M, inputs, _ = self.weight.shape
         weight = self.weight.view(M, inputs, 2 * 2, -1).transpose(2, 3).reshape(M, -1, 2 * 2)
-        large = (weight @ spread().to(x)).view(M, inputs, -1, 2 * 2)
+        large = (weight @ spread(x.device, x.dtype)).view(M, inputs, -1, 2 * 2)
         large = large.permute(0, 3, 1, 2).reshape(M, 2 * 2 * inputs, -1)
         return torch.baddbmm(self.bias.repeat_interleave(4 * 4, dim=2), x, large)
 

@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from moaplus.mixture.graphs import Graphs
 from moaplus.mixture.layers import SIDE
 from moaplus.mixture.outcome import residual_products
 
@@ -99,6 +100,7 @@ class Flat:
         for weight, view in zip(weights, self.views(self.vector).values(), strict=True):
             weight.data = view
         self.leaves = weights
+        self.graphs = Graphs(mixture)
 
     def views(self, vector: Tensor) -> dict[str, Tensor]:
         """Split a vector (parameters,) into views with the weights' names and shapes."""
@@ -114,6 +116,9 @@ class Flat:
 
     def __call__(self, images: Tensor) -> tuple[Tensor, ...]:
         """Compute products of residuals, (n, M, M), and logits, (n, M), of images (n, *shape)."""
+        return self.graphs(self._on_images, images)
+
+    def _on_images(self, images: Tensor) -> tuple[Tensor, ...]:
         reconstructions, logits = self.mixture(images)
         return residual_products(images, reconstructions), logits
 

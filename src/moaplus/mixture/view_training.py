@@ -84,10 +84,13 @@ class TwoViews(Flat):
         """
         if not self.mixture.training:
             return super().__call__(images)
-        gate = self.mixture.gate
-        views = gate.views(torch.cat([images, images]), self.augmentations, self.strength)
-        logits = gate.by_head(views).unflatten(1, (2, -1)).transpose(0, 1)
+        twice = torch.cat([images, images])
+        views = self.mixture.gate.views(twice, self.augmentations, self.strength)
         seen = images[: math.ceil(len(images) / self.mixture.count)]
+        return self.graphs(self._on_views, views, seen)
+
+    def _on_views(self, views: Tensor, seen: Tensor) -> tuple[Tensor, ...]:
+        logits = self.mixture.gate.by_head(views).unflatten(1, (2, -1)).transpose(0, 1)
         products = residual_products(seen, self.mixture.experts(seen))
         first, second = logits[:, 0, : len(seen)].log_softmax(dim=2)
         return products, torch.logaddexp(first, second), logits
