@@ -27,7 +27,14 @@ def force_faulty(dag):
 
 
 def scored_files(run):
-    return [run.model, run.history, run.concentrations, run.selection.labels_path]
+    selection = run.selection
+    return [
+        run.model,
+        run.history,
+        run.concentrations,
+        selection.images_path,
+        selection.labels_path,
+    ]
 
 
 # What a job needs in MB, on the safe side of what `make growth` measures: torch itself, images

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from moaplus.data.images import load_labels
+from moaplus.data.images import load_images, load_labels
 from moaplus.plan.runs import SPLITS, Run, Selection
 from moaplus.provenance.origin import origin_of
 from moaplus.provenance.records import save_record
@@ -47,6 +47,7 @@ def run_rows(run: Run) -> list[dict]:
         UserError: as `score`.
     """
     arrays, labels = load_concentrations(run), load_labels(run.selection)
+    images = load_images(run.selection)
     history, header = load_history(run), read_header(run)
     steps = sum(history["steps"])
     rows = []
@@ -69,6 +70,8 @@ def run_rows(run: Run) -> list[dict]:
                 "mixture_error": arrays[f"{split}_mixture_errors"].mean(dtype=np.float64),
                 "routed_error": errors[np.arange(len(P)), clusters].mean(dtype=np.float64),
                 "least_error": errors.min(axis=1).mean(dtype=np.float64),
+                "mean_image_error": mean_image_error(images, split),
+                "worst_error": worst_error(P, errors),
                 "noise_error": arrays["noise_errors"].min(axis=1).mean(dtype=np.float64),
                 "dominance": dominance(loads),
                 "load_entropy": load_entropy(loads),
@@ -81,6 +84,31 @@ def run_rows(run: Run) -> list[dict]:
             }
         )
     return rows
+
+
+def mean_image_error(images: dict[str, np.ndarray], split: str) -> float:
+    """Compute the mean squared error per pixel of the training images' mean as reconstruction.
+
+    Args:
+        images: of each split, (n, 28, 28).
+        split: whose images are reconstructed.
+    """
+    residuals = images[split] - images["train"].mean(axis=0, dtype=np.float64).astype(np.float32)
+    return np.square(residuals, out=residuals).mean(dtype=np.float64)
+
+
+def worst_error(P: np.ndarray, errors: np.ndarray) -> float:
+    """Compute the largest error of an expert in use, its images weighted by concentrations.
+
+    An expert is in use if its load is above 1/(10 M) (docs/verdicts.md).
+
+    Args:
+        P: concentrations, (n, M).
+        errors: of each expert on each image, (n, M).
+    """
+    loads = P.sum(axis=0, dtype=np.float64)
+    used = loads > len(P) / (10 * P.shape[1])
+    return ((P * errors).sum(axis=0, dtype=np.float64)[used] / loads[used]).max()
 
 
 def describe(selection: Selection, experts: int, method: str, seed: int, split: str) -> dict:
