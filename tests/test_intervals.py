@@ -12,6 +12,7 @@ from moaplus.theory.intervals import (
     coverage,
     estimate,
     percentile_bootstrap,
+    prediction_interval,
     probability_of_improvement,
     student_t,
 )
@@ -74,3 +75,22 @@ def test_probability_of_improvement_is_that_of_mann_and_whitney():
     ours, theirs = rng.integers(0, 5, 12), rng.integers(0, 4, 9)
     u = stats.mannwhitneyu(ours, theirs).statistic
     assert probability_of_improvement(ours, theirs) == pytest.approx(u / (12 * 9))
+
+
+@pytest.mark.parametrize("n", [39, 40, 79, 200])
+def test_many_runs_predict_one_more_by_their_ranks(n):
+    values = np.random.default_rng(n).permutation(n) + 1.0  # each is its own rank
+    found = prediction_interval(values, 0, np.inf)
+    below = found.low  # ranks at and below the lower end, as many as at and above the upper
+    assert found.high == n + 1 - below
+    assert not found.normal
+    assert 2 * below / (n + 1) <= 0.05 < 2 * (below + 1) / (n + 1)
+
+
+def test_few_runs_predict_one_more_as_if_normal():
+    values = np.array([0.7, 0.75, 0.8, 0.85, 0.97])
+    found = prediction_interval(values, 0, 1)
+    low, high = stats.t.interval(0.95, 4, values.mean(), stats.sem(values) * np.sqrt(6))
+    assert (found.low, found.high) == pytest.approx((low, min(high, 1)))
+    assert found.format(2) == f"{low:.2f} to 1.00 (normal)"
+    assert prediction_interval(values[:4], 0, 1).format(2) == ""

@@ -79,7 +79,7 @@ def frame(values) -> pd.DataFrame:
 
 def test_claims_and_distance_by_hand():
     found = frame([[0.08, 0.8, 0.018, 0.008], [0.0, 0.84, 0.0034, 0.0104], [np.nan] * 4])
-    claims = held(found)
+    claims = held(found, found.isna())
     assert claims.loc[0].all()
     assert claims.loc[1].to_dict() == {
         "nmi_moa": False, "nmi_moa_plus": True, "loss_moa": False, "loss_moa_plus": False,

@@ -160,7 +160,8 @@ def test_a_run_is_better_with_the_higher_score_or_the_lower_loss():
 
 
 def test_a_cell_is_a_number_until_it_is_printed():
-    rows = pd.DataFrame({"nmi": [0.1, 0.2, 0.3], "nmi_ceiling": [1.0] * 3, "acc": [np.nan] * 3})
+    columns = {"nmi": [0.1, 0.2, 0.3], "nmi_ceiling": [1.0] * 3, "acc": [np.nan] * 3}
+    rows = pd.DataFrame(columns | {"dominance": [0.5] * 3, "experts": [2] * 3})
     assert cell(rows, "nmi").measured.mean == pytest.approx(0.2)
     assert str(cell(rows, "nmi")) == "0.200 (3)"
     assert cell(rows, "nmi").mean == "0.200"
@@ -169,7 +170,7 @@ def test_a_cell_is_a_number_until_it_is_printed():
 
 
 def test_runs_that_all_failed_leave_nothing_and_decide_nothing():
-    one = pd.DataFrame({"seed": [0], "nmi": [0.5]})
+    one = pd.DataFrame({"seed": [0], "nmi": [0.5], "dominance": [0.5], "experts": [2]})
     none = one.iloc[:0]
     assert str(cell(none, "nmi")) == ""
     assert improvement(one, none, "nmi") is None

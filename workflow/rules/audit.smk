@@ -76,7 +76,7 @@ rule claims:
         verified(),
         REPORT.runs_table,
         results.AUDIT_TABLE,
-        recorded_studies("long", "seeds"),
+        [path for study in PLAN.scored for path in recorded(study.runs)],
         recorded([run for protocol in PLAN.protocols for run in protocol.runs]),
         results.FIGURES / "reconstructions.png",
     output:

@@ -33,7 +33,9 @@ def interval_coverages(plan: Plan) -> list[Section]:
             claim="Our 95 % intervals hold the mean in at least "
             f"{MIN_COVERAGE:.0%} of cases (ours)",
             tested="Samples of 5, 10 and 20 are drawn from many seeds of digits 0 and 1 (study "
-            "`seeds`), and the intervals that hold the mean of all of them are counted.",
+            "`seeds`), and the intervals that hold the mean of all of them are counted. A share is "
+            f"below {MIN_COVERAGE:.0%} if it is so by more than {TOLERANCE}, twice its standard "
+            "error.",
             outcome=f"Of {probe['pool'].max()} seeds. Least coverage: {_format_least(least)}. A "
             "score that is the same for most seeds and far off for a few has a mean that no "
             "interval of few seeds can find."

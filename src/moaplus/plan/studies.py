@@ -76,6 +76,11 @@ class Plan:
         return [self.studies[name] for name in names if name in self.studies]
 
     @property
+    def scored(self) -> list[Study]:
+        """Return the studies that keep scores alone: their records need nothing else."""
+        return [study for study in self.studies.values() if not any(r.keep for r in study.runs)]
+
+    @property
     def probed_runs(self) -> list[Run]:
         """Return a MoA+ run of each default selection and M, for what the audit measures."""
         runs: dict[tuple[Selection, int], Run] = {}

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from moaplus.report.failures import all_collapsed
 from moaplus.report.quantities import LOSSES, QUANTITIES, Quantity
 from moaplus.theory.intervals import Estimate, estimate, probability_of_improvement
 
@@ -18,15 +19,18 @@ class Cell:
     """A mean over seeds of a quantity, or of differences of it.
 
     Prints as `0.81 [0.78, 0.84] (10)`; as the number alone where all seeds have the same; as
-    nothing where no seed has it.
+    `10 of 10 collapsed` where their gates all use one expert; as nothing where no seed has it.
     """
 
     measured: Estimate
     quantity: Quantity
+    collapsed: bool = False
 
     def __str__(self) -> str:
         if self.measured.n == 0:
             return ""
+        if self.collapsed:
+            return f"{self.measured.n} of {self.measured.n} collapsed"
         if self.quantity.constant:
             return self.mean
         return self.measured.format(self.quantity.digits)
@@ -39,20 +43,27 @@ class Cell:
 
 @dataclass(frozen=True)
 class Share:
-    """A count and its share; prints with Wilson's 95 % interval: `12 of 96: 0.12 [0.07, 0.21]`."""
+    """A count and its share; prints with a 95 % interval: `12 of 96: 0.12 [0.07, 0.21]`.
+
+    Attributes:
+        count: of cases in which something holds.
+        n: of all cases.
+        interval: `wilson`, or `exact` (Clopper and Pearson 1934), as SciPy names them.
+    """
 
     count: int
     n: int
+    interval: str = "wilson"
 
     def __str__(self) -> str:
         test = binomtest(self.count, self.n)
-        low, high = test.proportion_ci(method="wilson")
+        low, high = test.proportion_ci(method=self.interval)
         return f"{self.count} of {self.n}: {test.statistic:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def cell(rows: pd.DataFrame, column: str) -> Cell:
     """Return the mean over seeds of a quantity of some rows."""
-    return Cell(mean_of(rows, column), QUANTITIES[column])
+    return Cell(mean_of(rows, column), QUANTITIES[column], all_collapsed(rows, column))
 
 
 def cells(rows: pd.DataFrame, columns: Iterable[str]) -> dict[str, Cell]:

@@ -6,24 +6,33 @@ from dataclasses import dataclass
 import pandas as pd
 
 from moaplus.plan.runs import Selection, Study
-from moaplus.report.cells import improvement, mean_of, paired_difference
+from moaplus.report.cells import Share, improvement, mean_of, paired_difference
+from moaplus.report.failures import all_collapsed, failed
 from moaplus.report.lines import lines_of, rows_by_line
 from moaplus.report.quantities import LOSSES, QUANTITIES
 from moaplus.report.titles import METHODS
-from moaplus.theory.intervals import MINIMUM_SEEDS, Estimate
+from moaplus.theory.intervals import MINIMUM_SEEDS, Estimate, Prediction, prediction_interval
 
 RULE = f"""\
-A figure of the paper stands for all numbers that round to it (0.8 for 0.75 to 0.85). It *holds*
-if our 95 % interval lies inside that range, *does not hold* if the interval lies outside it, and
-*can't be decided* if the two overlap only in part; that includes a figure inside an interval that
-is wider than its rounding. A comparison looks at the difference MoA+ minus
-MoA, seed by seed: it *holds* if the interval of the mean difference lies wholly on the claimed
-side of zero, *does not hold* if it lies wholly on the other side, and *can't be decided* if it
-contains zero. Fewer than {MINIMUM_SEEDS} seeds have no interval, and decide nothing. Where nothing
-is decided, the table says how many seeds would be enough, if more seeds left mean and spread as
-they are: the interval is then narrow enough to clear the nearest limit."""
+[docs/verdicts.md](../docs/verdicts.md) has all of it, and what a failed training is. In short: a
+figure of the paper stands for all numbers that round to it (0.8 for 0.75 to 0.85). It *holds* if
+our 95 % interval for the mean lies inside that range (interval inclusion, an equivalence test),
+*does not hold* if the interval lies outside it, and *can't be decided* if the two overlap only in
+part; that includes a figure inside an interval that is wider than its rounding. A comparison looks
+at the difference MoA+ minus MoA, seed by seed: it *holds* if the interval of the mean difference
+lies wholly on the claimed side of zero, *does not hold* if it lies wholly on the other side, and
+*can't be decided* if it contains zero. Fewer than {MINIMUM_SEEDS} seeds have no interval, and
+decide nothing. Where nothing is decided, the table says how many seeds would be enough, if more
+seeds left mean and spread as they are: the interval is then narrow enough to clear the nearest
+limit.
+
+One training *could have shown* a figure if at least one of ours rounds to it; if none does, the
+answer is *no* where the 95 % prediction interval of one more run lies outside the range. From 39
+runs on that interval is free of any distribution; of fewer it takes runs to be normal and says
+so."""
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "can't be decided"
+SHOWN, EXCLUDED = "yes", "no"  # whether a single run could have shown a figure
 NEITHER = ""  # the reason says it all
 
 
@@ -73,6 +82,21 @@ PAPER_COMPARISONS = {"nmi": +1, "loss": -1}
 
 
 @dataclass(frozen=True)
+class SingleRun:
+    """Whether one training could have shown a figure.
+
+    Attributes:
+        rounding: how many of our trainings round to it.
+        prediction: where one more would be.
+        verdict: `SHOWN`, `EXCLUDED`, or that none of these runs does.
+    """
+
+    rounding: Share
+    prediction: Prediction
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
 class ClaimResult:
     """What the runs of a study say of a claim on one selection of images.
 
@@ -84,7 +108,11 @@ class ClaimResult:
         measured: ours; for a comparison, MoA+ minus MoA, seed by seed.
         verdict: by `RULE`.
         limits: between which the paper's word is true.
+        failed: how many of the trainings, or pairs of them, failed.
+        without_failed: the measurement without those.
+        collapsed: whether it is a score of trainings that have all collapsed.
         improvement: probability that MoA+ is better than MoA, for a comparison.
+        single: what single runs say, for a figure.
     """
 
     key: str
@@ -94,7 +122,11 @@ class ClaimResult:
     measured: Estimate
     verdict: Verdict
     limits: tuple[float, ...]
+    failed: int
+    without_failed: Estimate
+    collapsed: bool = False
     improvement: float | None = None
+    single: SingleRun | None = None
 
     @property
     def enough(self) -> int | None:
@@ -115,7 +147,7 @@ def claim_results(study: Study, runs: pd.DataFrame, selection: Selection) -> lis
     rows_of = rows_by_line(study, runs)
     methods = {line.method: rows_of(line, "train") for line in lines_of(study, selection)}
     figures = [
-        _figure_result(figure, column, mean_of(methods[figure.method], column))
+        _figure_result(figure, column, methods[figure.method])
         for figure in PAPER_FIGURES
         for column in _columns(figure.quantity)
     ]
@@ -127,7 +159,8 @@ def claim_results(study: Study, runs: pd.DataFrame, selection: Selection) -> lis
     return figures + comparisons
 
 
-def _figure_result(figure: PaperFigure, column: str, measured: Estimate) -> ClaimResult:
+def _figure_result(figure: PaperFigure, column: str, rows: pd.DataFrame) -> ClaimResult:
+    measured, lost = mean_of(rows, column), failed(rows, column)
     return ClaimResult(
         key=figure.key,
         column=column,
@@ -136,6 +169,10 @@ def _figure_result(figure: PaperFigure, column: str, measured: Estimate) -> Clai
         measured=measured,
         verdict=figure_verdict(figure, measured),
         limits=figure.range,
+        failed=int(lost.sum()),
+        without_failed=mean_of(rows[~lost], column),
+        collapsed=all_collapsed(rows, column),
+        single=single_run(figure, column, rows),
     )
 
 
@@ -143,6 +180,8 @@ def _comparison_result(
     quantity: str, column: str, ours: pd.DataFrame, standard: pd.DataFrame
 ) -> ClaimResult:
     sign, difference = PAPER_COMPARISONS[quantity], paired_difference(ours, standard, column)
+    lost = {*_failed_seeds(ours, column), *_failed_seeds(standard, column)}
+    sound = (rows[~rows["seed"].isin(lost)] for rows in (ours, standard))
     return ClaimResult(
         key=quantity,
         column=column,
@@ -151,8 +190,35 @@ def _comparison_result(
         measured=difference,
         verdict=comparison_verdict(sign, difference),
         limits=(0.0,),
+        failed=len(lost),
+        without_failed=paired_difference(*sound, column),
         improvement=improvement(ours, standard, column),
     )
+
+
+def _failed_seeds(rows: pd.DataFrame, column: str) -> set[int]:
+    return set(rows.loc[failed(rows, column), "seed"])
+
+
+def single_run(figure: PaperFigure, column: str, rows: pd.DataFrame) -> SingleRun:
+    """Decide whether a single training could have shown a figure (docs/verdicts.md).
+
+    Args:
+        figure: of the paper.
+        column: of runs.csv.
+        rows: of the trainings, on training images.
+    """
+    low, high = figure.range
+    shown = rows[column].between(low, high) & ~failed(rows, column)
+    rounding = Share(int(shown.sum()), len(rows), "exact")
+    prediction = prediction_interval(rows[column].to_numpy(), *QUANTITIES[column].range)
+    if rounding.count:
+        return SingleRun(
+            rounding, prediction, Verdict(SHOWN, f"{100 * shown.mean():.0f} % of runs")
+        )
+    if prediction.high < low or prediction.low > high:
+        return SingleRun(rounding, prediction, Verdict(EXCLUDED))
+    return SingleRun(rounding, prediction, Verdict(f"not in {len(rows)} runs"))
 
 
 def _columns(quantity: str) -> tuple[str, ...]:

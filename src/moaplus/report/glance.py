@@ -8,7 +8,7 @@ from moaplus.plan.results import CLAIMS_PAGE, FIGURES, MULTIVERSE, OPENING, RESU
 from moaplus.plan.runs import Study
 from moaplus.plan.studies import Plan
 from moaplus.report.cells import Cell, markdown
-from moaplus.report.claims import PAPER_COMPARISONS, ClaimResult, claim_results
+from moaplus.report.claims import PAPER_COMPARISONS, ClaimResult, claim_results, format_verdict
 from moaplus.report.html import rendered
 from moaplus.report.paper_section import LONG, PAPER, SEEDS, count_seeds, format_epochs
 from moaplus.report.quantities import QUANTITIES
@@ -73,7 +73,7 @@ def at_a_glance(plan: Plan) -> list[dict]:
     return [
         {"claim": results[0].title, "paper": results[0].paper}
         | {
-            heading: f"**{result.verdict.word}**: {_mean(result)}"
+            heading: f"**{result.verdict.word}**: {_mean(result)}{_single(result)}"
             for heading, result in zip(columns, results, strict=True)
         }
         for results in zip(*columns.values(), strict=True)
@@ -86,7 +86,9 @@ def _in_short(results: list[ClaimResult]) -> dict[str, str]:
     compared = [result for result in mixed if result.key in PAPER_COMPARISONS]
     figures = [result for result in mixed if result.key not in PAPER_COMPARISONS]
     found = {
-        f"{result.title}: {result.paper}": f"{result.verdict.word}, {_mean(result)}"
+        f"{result.title}: {result.paper}": (
+            f"{result.verdict.word}, {_mean(result)}{_single(result)}"
+        )
         for result in figures
     }
     comparisons = "; ".join(result.verdict.word for result in compared)
@@ -95,7 +97,13 @@ def _in_short(results: list[ClaimResult]) -> dict[str, str]:
 
 def _mean(result: ClaimResult) -> str:
     """Print our mean, or that there is none."""
-    return Cell(result.measured, QUANTITIES[result.column]).mean or "no runs"
+    cell = Cell(result.measured, QUANTITIES[result.column], result.collapsed)
+    return (str(cell) if result.collapsed else cell.mean) or "no runs"
+
+
+def _single(result: ClaimResult) -> str:
+    """Print whether a single run could have shown a figure."""
+    return f"; one run: {format_verdict(result.single.verdict)}" if result.single else ""
 
 
 def _budget(study: Study) -> str:

@@ -12,19 +12,22 @@ from moaplus.report.cells import Share, markdown, share
 from moaplus.report.claims import (
     FAILS,
     HOLDS,
+    NEITHER,
     OPEN,
+    ClaimResult,
     Verdict,
     claim_results,
     format_verdict,
 )
-from moaplus.report.multiverse.readings import USUAL, held, outcomes
+from moaplus.report.failed_trainings import failed_sections
+from moaplus.report.multiverse.readings import USUAL, failures, held, outcomes
 from moaplus.report.paper_section import LONG, PAPER, SEEDS
 from moaplus.report.runs_table import read_runs, recorded_runs, recorded_studies
 from moaplus.report.titles import format_images
 from moaplus.storage.files import UserError, save_text
 from moaplus.storage.frames import load_frame, save_frame
 
-NOT_RUN = "not run"
+NOT_RUN, DEPENDS = "not run", "depends on the reading"
 
 SUMMARY = """\
 ## Reproducibility summary
@@ -38,8 +41,9 @@ budgets; where it leaves a choice open, we declared the options before any resul
 of them (docs/multiverse.md). Labels chose nothing. Clusters and losses were computed a second time
 by independent programs in the tests.
 
-**Results.** Of {claims} claims {holds} hold, {fails} do not, {open} cannot be decided, {other} are
-neither, and say so.
+**Results.** Of {claims} claims, each counted once over its readings of loss and images, {holds}
+hold, {fails} do not, {open} cannot be decided, {depends} depend on the reading, {other} are none of
+these, and say so.
 
 **What was easy.** The method is a few lines once Γ⁻¹ is read correctly; MNIST is public; a training
 takes seconds.
@@ -55,8 +59,10 @@ INTRODUCTION = """\
 
 *Verdict* is that of the default protocol, by the rule in [table.md](table.md) or in the section of
 [audit.md](audit.md) that is named; *with many seeds* and *after long training* are the studies
-`seeds` and `long` (docs/studies.md). *Protocols in which it holds* counts the protocols of the
-multiverse on the same images (docs/multiverse.md, rule 1)."""
+`seeds` and `long` (docs/studies.md). These are verdicts on the mean. *A single run* tells whether
+one training could have shown the figure ([docs/verdicts.md](../docs/verdicts.md)): in the default
+protocol; with many seeds; after long training. *Protocols in which it holds* counts the protocols
+of the multiverse on the same images (docs/multiverse.md, rule 1)."""
 
 # By the key of the claim: quote, why.
 MEASURED = {
@@ -138,9 +144,10 @@ AUDITED = (
 
 @dataclass(frozen=True)
 class Entry:
-    """A claim of the paper.
+    """A claim of the paper in one of its readings.
 
     Attributes:
+        key: of the claim, the same in all its readings.
         claim: in the paper's words.
         slide: where it stands.
         verdict: in the default protocol.
@@ -149,9 +156,12 @@ class Entry:
         images: of the run that tests it; nothing for mathematics.
         many_seeds: in the same protocol, by many more seeds.
         after_long: after the long training.
+        single: whether a single run could have shown a figure: in the default protocol, with many
+            seeds, after the long training.
         protocols: of the multiverse, in how many it holds.
     """
 
+    key: str
     claim: str
     slide: str
     verdict: Verdict
@@ -160,6 +170,7 @@ class Entry:
     images: str = ""
     many_seeds: Verdict | str = ""
     after_long: Verdict | str = ""
+    single: str = ""
     protocols: Share | str = ""
 
 
@@ -172,11 +183,13 @@ def write_claims(plan: Plan) -> None:
     entries = [*_measured(plan), *_audited()]
     table = [_printed(entry) for entry in entries]
     save_frame(CLAIMS_TABLE, pd.DataFrame(table))
-    counts = Counter(entry.verdict.word for entry in entries)
-    decided = {word: counts[word] for word in (HOLDS, FAILS, OPEN)}
+    words: dict[str, set[str]] = {}
+    for entry in entries:
+        words.setdefault(entry.key, set()).add(entry.verdict.word)
+    counts = Counter(min(found) if len(found) == 1 else DEPENDS for found in words.values())
     summary = SUMMARY.format(
-        claims=len(entries), holds=decided[HOLDS], fails=decided[FAILS], open=decided[OPEN],
-        other=len(entries) - sum(decided.values()),
+        claims=len(words), holds=counts[HOLDS], fails=counts[FAILS], open=counts[OPEN],
+        depends=counts[DEPENDS], other=counts[NEITHER],
     )  # fmt: skip
     lines = [
         {
@@ -185,7 +198,14 @@ def write_claims(plan: Plan) -> None:
         }
         for row in table
     ]
-    parts = ["# The paper's claims", summary, INTRODUCTION, markdown(lines)]
+    parts = [
+        "# The paper's claims",
+        summary,
+        INTRODUCTION,
+        markdown(lines),
+        "## Failed trainings",
+        *failed_sections(plan),
+    ]
     save_text(CLAIMS_PAGE, "\n\n".join(parts) + "\n")
 
 
@@ -196,6 +216,7 @@ HEADINGS = {  # of the page, by column of claims.csv
     "verdict": "verdict",
     "many_seeds": "with many seeds",
     "after_long": "after long training",
+    "single": "a single run",
     "protocols": "protocols in which it holds",
     "shown_by": "shown by",
     "why": "why",
@@ -216,7 +237,7 @@ def _measured(plan: Plan) -> list[Entry]:
     if PAPER not in plan.default:
         return []
     runs, study = read_runs(RESULTS / "runs.csv"), plan.studies[PAPER]
-    many, later, shares = _verdicts(plan, SEEDS), _verdicts(plan, LONG), _shares(plan)
+    many, later, shares = _results(plan, SEEDS), _results(plan, LONG), _shares(plan)
     entries = []
     for selection in dict.fromkeys(run.selection for run in study.runs):
         for result in claim_results(study, runs, selection):
@@ -224,28 +245,39 @@ def _measured(plan: Plan) -> list[Entry]:
             same = selection, result.key, result.column
             entries.append(
                 Entry(
+                    key=result.key,
                     claim=f"{quote} ({result.title})",
                     slide="Experimental Results",
                     verdict=result.verdict,
                     shown_by="[table.md](table.md)",
                     why=why,
                     images=format_images(selection),
-                    many_seeds=many.get(same, NOT_RUN),
-                    after_long=later.get(same, NOT_RUN),
+                    many_seeds=many[same].verdict if same in many else NOT_RUN,
+                    after_long=later[same].verdict if same in later else NOT_RUN,
+                    single="; ".join(map(_single, [result, many.get(same), later.get(same)])),
                     protocols=shares.get((selection.name, result.key), NOT_RUN),
                 )
             )
     return entries
 
 
-def _verdicts(plan: Plan, name: str) -> dict[tuple[Selection, str, str], Verdict]:
-    """Return verdicts of another study by selection, key and column; none without its records."""
+def _results(plan: Plan, name: str) -> dict[tuple[Selection, str, str], ClaimResult]:
+    """Return results of another study by selection, key and column; none without its records."""
     return {
-        (selection, result.key, result.column): result.verdict
+        (selection, result.key, result.column): result
         for study, runs in recorded_studies(plan, name)
         for selection in dict.fromkeys(run.selection for run in study.runs)
         for result in claim_results(study, runs, selection)
     }
+
+
+def _single(result: ClaimResult | None) -> str:
+    """Print what single runs of a study say of a figure; of a comparison, how often it is so."""
+    if result is None:
+        return NOT_RUN
+    if result.single:
+        return format_verdict(result.single.verdict)
+    return f"{100 * result.improvement:.0f} % of pairs" if result.improvement is not None else ""
 
 
 def _shares(plan: Plan) -> dict[tuple[str, str], Share]:
@@ -254,7 +286,7 @@ def _shares(plan: Plan) -> dict[tuple[str, str], Share]:
     runs = recorded_runs(run for protocol in protocols for run in protocol.runs)
     if not protocols or runs is None:
         return {}
-    claims = held(outcomes(protocols, runs, USUAL))
+    claims = held(outcomes(protocols, runs, USUAL), failures(protocols, runs))
     names = pd.Series([p.runs[0].selection.name for p in protocols], index=claims.index)
     return {
         (name, claim): share(part[claim]) for name, part in claims.groupby(names) for claim in part
@@ -270,6 +302,7 @@ def _audited() -> list[Entry]:
         raise UserError(f"{AUDIT_TABLE}: no section {', '.join(missing)}; run `moaplus audit`")
     return [
         Entry(
+            key=key,
             claim=quote,
             slide=slide,
             verdict=Verdict(*audit.loc[numbers[key] - 1, ["word", "reason"]]),

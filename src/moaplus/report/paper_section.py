@@ -1,17 +1,29 @@
 """The paper's table beside ours, with a verdict on each of its figures."""
 
+from collections.abc import Iterator
+
 import pandas as pd
 
 from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.runs import Selection, Study
 from moaplus.report.cells import Cell, cell, markdown
-from moaplus.report.claims import PAPER_FIGURES, RULE, claim_results, format_verdict
+from moaplus.report.claims import (
+    PAPER_FIGURES,
+    RULE,
+    ClaimResult,
+    claim_results,
+    format_verdict,
+)
 from moaplus.report.lines import CONFIGURATION, count_images, explain_rows, lines_of, rows_by_line
 from moaplus.report.quantities import QUANTITIES
 from moaplus.report.titles import METHODS, describe_selection, format_images
 
 PAPER = "paper"  # the study of the paper's table
 LONG, SEEDS = "long", "seeds"  # of the same question, by records: docs/studies.md
+SINGLE = """\
+The mean is one question to a figure. The other: could a single training have shown it? The share
+of our runs that round to it, with its exact 95 % interval, and where one more run would be, at
+95 %:"""
 COLUMNS = (  # of the table beside the paper's: heading, column of runs.csv, split
     ("NMI", "nmi", "train"),
     ("NMI, test", "nmi", "test"),
@@ -37,6 +49,8 @@ def paper_sections(study: Study, runs: pd.DataFrame) -> list[str]:
         "## The paper's claims",
         f"Each of {count_seeds(study)} seeds.",
         markdown(verdict_lines(study, runs)),
+        SINGLE,
+        markdown(single_run_lines(study, runs)),
         *rule(),
         *tables(study, runs),
     ]
@@ -69,7 +83,7 @@ def format_epochs(study: Study) -> str:
 def verdict_lines(
     study: Study, runs: pd.DataFrame, longer: tuple[Study, pd.DataFrame] | None = None
 ) -> list[dict]:
-    """Return a line for each claim on each selection of images.
+    """Return a line for each claim on each selection of images: what the mean says of it.
 
     Args:
         study: one that `asks_the_paper`.
@@ -77,25 +91,69 @@ def verdict_lines(
         longer: another such study on the same images, with its rows, whose verdicts stand beside.
     """
     lines = []
+    for images, result, other in _results(study, runs, longer):
+        line = {
+            "images": images,
+            "claim": result.title,
+            "paper": result.paper,
+            format_epochs(study): _measured(result),
+            "verdict": f"**{format_verdict(result.verdict)}**",
+            "probability of improvement": format_improvement(result.improvement),
+            "seeds that would decide": _format_enough(result.enough),
+        }
+        if longer:
+            after = format_epochs(longer[0])
+            line[after] = _measured(other)
+            line[f"verdict after {after}"] = f"**{format_verdict(other.verdict)}**"
+        lines.append(line)
+    return lines
+
+
+def single_run_lines(
+    study: Study, runs: pd.DataFrame, longer: tuple[Study, pd.DataFrame] | None = None
+) -> list[dict]:
+    """Return a line for each figure on each selection of images: what single runs say of it.
+
+    Args: as of `verdict_lines`.
+    """
+    lines = []
+    for images, result, other in _results(study, runs, longer):
+        if result.single:
+            line = {"images": images, "claim": result.title, "paper": result.paper}
+            line |= _single(result, format_epochs(study))
+            if longer:
+                line |= _single(other, format_epochs(longer[0]))
+            lines.append(line)
+    return lines
+
+
+def _results(
+    study: Study, runs: pd.DataFrame, longer: tuple[Study, pd.DataFrame] | None
+) -> Iterator[tuple[str, ClaimResult, ClaimResult | None]]:
+    """Yield images, and what the study says of each claim on them; and what the longer one does."""
     for selection in dict.fromkeys(run.selection for run in study.runs):
         later = claim_results(*longer, selection) if longer else []
         beside = {(result.key, result.column): result for result in later}
         for result in claim_results(study, runs, selection):
-            line = {
-                "images": format_images(selection),
-                "claim": result.title,
-                "paper": result.paper,
-                format_epochs(study): Cell(result.measured, QUANTITIES[result.column]),
-                "verdict": f"**{format_verdict(result.verdict)}**",
-                "probability of improvement": format_improvement(result.improvement),
-                "seeds that would decide": _format_enough(result.enough),
-            }
-            if longer:
-                after, other = format_epochs(longer[0]), beside[result.key, result.column]
-                line[after] = Cell(other.measured, QUANTITIES[other.column])
-                line[f"verdict after {after}"] = f"**{format_verdict(other.verdict)}**"
-            lines.append(line)
-    return lines
+            yield format_images(selection), result, beside.get((result.key, result.column))
+
+
+def _measured(result: ClaimResult) -> str:
+    """Print a mean; where trainings failed, also that of the others."""
+    quantity = QUANTITIES[result.column]
+    mean = str(Cell(result.measured, quantity, result.collapsed))
+    if not result.failed:
+        return mean
+    return f"{mean}; without {result.failed} failed: {Cell(result.without_failed, quantity)}"
+
+
+def _single(result: ClaimResult, epochs: str) -> dict[str, object]:
+    single, digits = result.single, QUANTITIES[result.column].digits
+    return {
+        f"{epochs}: runs that round to it": single.rounding,
+        f"{epochs}: one more run": single.prediction.format(digits),
+        f"{epochs}: could one run have shown it?": f"**{format_verdict(single.verdict)}**",
+    }
 
 
 def format_improvement(probability: float | None) -> str | None:

@@ -1,6 +1,7 @@
-"""Means over seeds, with their intervals."""
+"""Means over seeds, and single runs, with their intervals."""
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -107,6 +108,52 @@ def student_t(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean, n = values.mean(axis=-1), values.shape[-1]
     half = t.ppf(TAILS[1], n - 1) * values.std(axis=-1, ddof=1) / n**0.5
     return mean - half, mean + half
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Where one more run is to be expected, at 95 %; the ends are NaN where runs are too few.
+
+    Attributes:
+        low: the lower end.
+        high: the upper end.
+        normal: whether it assumes that runs are normally distributed.
+    """
+
+    low: float
+    high: float
+    normal: bool
+
+    def format(self, digits: int) -> str:
+        """Format it as `0.49 to 0.96`; with `(normal)` where it assumes that."""
+        if math.isnan(self.low):
+            return ""
+        return f"{self.low:z.{digits}f} to {self.high:z.{digits}f}{' (normal)' * self.normal}"
+
+
+def prediction_interval(values: np.ndarray, low: float, high: float) -> Prediction:
+    """Compute the 95 % prediction interval of one more value, between what values can be.
+
+    From 39 values on it is distribution-free: the values of the ranks r and n + 1 - r, between
+    which another one lies with probability 1 - 2r/(n + 1) (Wilks 1941, "Determination of sample
+    sizes for setting tolerance limits"). Of fewer it is mean ± t s √(1 + 1/n), exact for normal
+    values. Fewer than `MINIMUM_SEEDS` have none.
+
+    Args:
+        values: (n,).
+        low: the least value that there can be.
+        high: the largest.
+    """
+    values = np.sort(np.asarray(values, dtype=float))
+    n, rank = len(values), int(TAILS[0] * (len(values) + 1))
+    if n < MINIMUM_SEEDS:
+        return Prediction(np.nan, np.nan, False)
+    if rank:
+        return Prediction(float(values[rank - 1]), float(values[-rank]), False)
+    mean = values.mean()
+    half = (student_t(values)[1] - mean) * (n + 1) ** 0.5  # t s √(1/n) -> t s √(1 + 1/n)
+    ends = np.clip([mean - half, mean + half], low, high)
+    return Prediction(float(ends[0]), float(ends[1]), True)
 
 
 def probability_of_improvement(ours: np.ndarray, theirs: np.ndarray) -> float:

@@ -23,6 +23,7 @@ from moaplus.report.multiverse.readings import (
     USUAL,
     all_at_once,
     claims_by_reading,
+    failures,
     outcomes,
     shares_table,
 )
@@ -71,13 +72,14 @@ def write_multiverse(plan: Plan, report: Report) -> None:
 
 def _counted(protocols: tuple[Protocol, ...], runs: pd.DataFrame, found: pd.DataFrame) -> list[str]:
     """Write in how many protocols each claim holds, and whether all figures do at once."""
-    claims = claims_by_reading(protocols, runs)
+    claims, lost = claims_by_reading(protocols, runs), failures(protocols, runs).any(axis=1)
     answer, against = all_at_once(protocols, claims)
     return [
         "## In how many protocols each claim holds",
-        "Count, share and Wilson's 95 % interval; a figure holds where ours rounds to it.",
-        markdown(shares_table(protocols, claims)),
-        *_diverged(protocols, found),
+        "Count, share and Wilson's 95 % interval; a figure holds where ours rounds to it. Of a "
+        "training that failed ([docs/verdicts.md](../docs/verdicts.md)) nothing holds.",
+        markdown(shares_table(protocols, claims, lost)),
+        *_failed(protocols, found, lost),
         "## All four figures at once?",
         answer,
         *([markdown(against)] if against else []),
@@ -112,13 +114,18 @@ def _decisions(fitted: dict[str, Surrogate], params: dict) -> list[str]:
     ]
 
 
-def _diverged(protocols: tuple[Protocol, ...], found: pd.DataFrame) -> list[str]:
-    """Name the protocols in which a training diverged."""
-    lost = found.index[found.isna().any(axis=1)]
-    if lost.empty:
-        return []
-    names = (f"`{p.runs[0].protocol.as_posix()}`" for p in protocols if p.number in lost)
-    return ["In these a training diverged, and nothing holds: " + ", ".join(names)]
+def _failed(protocols: tuple[Protocol, ...], found: pd.DataFrame, lost: pd.Series) -> list[str]:
+    """Name the protocols in which a training failed, and those in which one diverged."""
+    parts = []
+    for word, numbers in {
+        "failed": lost.index[lost],
+        "diverged": found.index[found.isna().any(axis=1)],
+    }.items():
+        if len(numbers):
+            names = (p.runs[0].protocol.as_posix() for p in protocols if p.number in numbers)
+            listed = ", ".join(f"`{name}`" for name in names)
+            parts.append(f"A training {word} in {len(numbers)} of {len(protocols)}: {listed}")
+    return parts
 
 
 def _why(plan: Plan) -> str:

@@ -7,13 +7,19 @@ from moaplus.plan.runs import Study
 from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
 from moaplus.report.claims import PAPER_FIGURES
-from moaplus.report.multiverse.readings import USUAL, distance, outcomes
-from moaplus.report.paper_section import asks_the_paper, count_seeds, verdict_lines
+from moaplus.report.multiverse.readings import USUAL, distance, failures, outcomes
+from moaplus.report.paper_section import (
+    asks_the_paper,
+    count_seeds,
+    single_run_lines,
+    verdict_lines,
+)
 from moaplus.report.quantities import QUANTITIES
 from moaplus.report.runs_table import recorded_runs
 from moaplus.report.titles import METHODS
 
 LISTED = 10
+SOUND = "place without failed trainings"
 RETRAINED = 3
 FRESH = 5000  # seeds from here on are in no other study
 
@@ -26,24 +32,35 @@ def nearest(protocols: tuple[Protocol, ...], runs: pd.DataFrame) -> list[Protoco
 
 
 def nearest_table(protocols: tuple[Protocol, ...], runs: pd.DataFrame) -> list[dict]:
-    """Return the paper's table, and those of the nearest protocols beside it."""
-    found = outcomes(protocols, runs, USUAL)
-    away, columns = distance(found), USUAL.columns
+    """Return the paper's table, and those of the nearest protocols beside it.
+
+    It ends with the tenth protocol in which no training failed.
+    """
+    found, lost = outcomes(protocols, runs, USUAL), failures(protocols, runs).any(axis=1)
+    away = distance(found)
     headings = {figure: f"{figure.quantity}, {METHODS[figure.method]}" for figure in PAPER_FIGURES}
+    digits = {figure: QUANTITIES[USUAL.columns[figure.quantity]].digits for figure in headings}
     paper = {heading: f"{figure.value}" for figure, heading in headings.items()}
-    table = [{"protocol": "the paper", "distance": "0"} | paper]
-    for protocol in nearest(protocols, runs)[:LISTED]:
-        row = found.loc[protocol.number]
+    table = [{"place": None, SOUND: None, "protocol": "the paper", "distance": "0"} | paper]
+    sound = 0
+    for place, protocol in enumerate(nearest(protocols, runs), 1):
+        number = protocol.number
+        sound += not lost[number]
+        figures = {
+            heading: f"{found.loc[number, figure.key]:.{digits[figure]}f}"
+            for figure, heading in headings.items()
+        }
         table.append(
             {
-                "protocol": f"{protocol.number}: `{protocol.runs[0].protocol.as_posix()}`",
-                "distance": f"{away[protocol.number]:.2f}",
+                "place": place,
+                SOUND: "failed" if lost[number] else sound,
+                "protocol": f"{number}: `{protocol.runs[0].protocol.as_posix()}`",
+                "distance": f"{away[number]:.2f}",
             }
-            | {
-                heading: f"{row[figure.key]:.{QUANTITIES[columns[figure.quantity]].digits}f}"
-                for figure, heading in headings.items()
-            }
+            | figures
         )
+        if sound == LISTED:
+            break
     return table
 
 
@@ -68,5 +85,8 @@ def fresh_seeds(plan: Plan, protocols: tuple[Protocol, ...], runs: pd.DataFrame)
             parts[-1] += " not trained with fresh seeds yet."
         else:
             parts[-1] += f" {count_seeds(study)} fresh seeds (study `{study.name}`)."
-            parts.append(markdown(verdict_lines(study, again)))
+            parts += [
+                markdown(verdict_lines(study, again)),
+                markdown(single_run_lines(study, again)),
+            ]
     return parts

@@ -13,6 +13,7 @@ from moaplus.plan.multiverse import Protocol
 from moaplus.plan.runs import SPLITS
 from moaplus.report.cells import share
 from moaplus.report.claims import PAPER_COMPARISONS, PAPER_FIGURES
+from moaplus.report.failures import failed
 from moaplus.report.titles import METHODS
 from moaplus.theory.scores import NMI_MEANS
 
@@ -83,14 +84,40 @@ def outcomes(protocols: tuple[Protocol, ...], runs: pd.DataFrame, reading: Readi
     )
 
 
-def held(found: pd.DataFrame) -> pd.DataFrame:
-    """Tell whether each claim holds in each protocol, by rule 1 of docs/multiverse.md."""
+def failures(protocols: tuple[Protocol, ...], runs: pd.DataFrame) -> pd.DataFrame:
+    """Tell which trainings failed, as far as each of the four figures is concerned.
+
+    Args: as of `outcomes`, whose columns and rows it has.
+    """
+    rows = runs[runs["split"] == "train"].set_index("folder")
+    lost = {quantity: failed(rows, column) for quantity, column in USUAL.columns.items()}
+    return pd.DataFrame(
+        {
+            f"{quantity}_{method}": [
+                found.get(protocol.runs[position].folder.as_posix(), True) for protocol in protocols
+            ]
+            for quantity, found in lost.items()
+            for position, method in enumerate(PAPER_MODELS)
+        },
+        index=[protocol.number for protocol in protocols],
+    )
+
+
+def held(found: pd.DataFrame, lost: pd.DataFrame) -> pd.DataFrame:
+    """Tell whether each claim holds in each protocol, by rule 1 of docs/multiverse.md.
+
+    Args:
+        found: as of `outcomes`.
+        lost: as of `failures`; nothing holds of a training that failed.
+    """
     claims = {}
     for figure in PAPER_FIGURES:
         low, high = figure.range
-        claims[figure.key] = found[figure.key].between(low, high)
+        claims[figure.key] = found[figure.key].between(low, high) & ~lost[figure.key]
     for quantity, sign in PAPER_COMPARISONS.items():
-        claims[quantity] = sign * (found[f"{quantity}_moa_plus"] - found[f"{quantity}_moa"]) > 0
+        models = [f"{quantity}_{method}" for method in PAPER_MODELS]
+        standard, ours = (found[model] for model in models)
+        claims[quantity] = (sign * (ours - standard) > 0) & ~lost[models].any(axis=1)
     return pd.DataFrame(claims)
 
 
@@ -119,9 +146,9 @@ def claims_by_reading(
     protocols: tuple[Protocol, ...], runs: pd.DataFrame
 ) -> dict[Reading, pd.DataFrame]:
     """Tell under every reading whether each of `CLAIMS` (columns) holds in each protocol (rows)."""
-    found = {}
+    found, lost = {}, failures(protocols, runs)
     for reading in READINGS:
-        claims = held(outcomes(protocols, runs, reading))
+        claims = held(outcomes(protocols, runs, reading), lost)
         found[reading] = claims.assign(
             both=claims[list(PAPER_COMPARISONS)].all(axis=1), all=claims[FIGURES].all(axis=1)
         )
@@ -129,14 +156,24 @@ def claims_by_reading(
 
 
 def shares_table(
-    protocols: tuple[Protocol, ...], claims: dict[Reading, pd.DataFrame]
+    protocols: tuple[Protocol, ...], claims: dict[Reading, pd.DataFrame], lost: pd.Series
 ) -> list[dict]:
-    """Return a row for each claim: over all protocols, by images, and over the readings."""
+    """Return a row for each claim: over all protocols, by images, and over the readings.
+
+    Args:
+        protocols: of the multiverse.
+        claims: whether each holds, by reading.
+        lost: the protocols in which a model failed.
+    """
     usual = claims[USUAL]
     images = pd.Series([p.runs[0].selection.name for p in protocols], index=usual.index)
     table = []
     for claim, title in CLAIMS.items():
-        row = {"claim": title, "all protocols": share(usual[claim])}
+        row = {
+            "claim": title,
+            "all protocols": share(usual[claim]),
+            "those without a failed training": share(usual.loc[~lost, claim]),
+        }
         for images_name, part in usual[claim].groupby(images, sort=False):
             row[f"`{images_name}`"] = share(part)
         means = [float(found[claim].mean()) for found in claims.values()]

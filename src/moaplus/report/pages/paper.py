@@ -5,7 +5,16 @@ import pandas as pd
 from moaplus.plan.runs import Study
 from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
-from moaplus.report.paper_section import LONG, SEEDS, count_seeds, rule, tables, verdict_lines
+from moaplus.report.paper_section import (
+    LONG,
+    SEEDS,
+    SINGLE,
+    count_seeds,
+    rule,
+    single_run_lines,
+    tables,
+    verdict_lines,
+)
 from moaplus.report.runs_table import recorded_studies
 
 NEEDS = {
@@ -43,12 +52,15 @@ def verdicts(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
             else f", after the long training over {count_seeds(longer[0])} "
             f"(study `{LONG}`: [table](studies/{LONG}/table.md))."
         ),
+        SINGLE,
+        markdown(single_run_lines(study, runs, longer)),
     ]
     for wanted, many in recorded_studies(plan, SEEDS):
         parts += [
             f"With {count_seeds(wanted)} other seeds (study `{SEEDS}`: "
             f"[table](studies/{SEEDS}/table.md)):",
             markdown(verdict_lines(wanted, many)),
+            markdown(single_run_lines(wanted, many)),
         ]
     return [*parts, "Why, and what the paper claims beyond its table: [claims.md](claims.md)."]
 
