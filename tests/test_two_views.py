@@ -66,7 +66,9 @@ def test_no_determinant_is_larger_than_that_of_balanced_one_hot_invariant_views(
 
 def test_the_sections_follow_from_their_probes(monkeypatch):
     rows = two_views.measure(None)
-    batches = rows.assign(draws=10, determinant_violations=0, median_determinant_ratio=0.5)
+    batches = rows.assign(
+        draws=10, determinant_violations=0, trained_violations=0, median_determinant_ratio=0.5
+    )
 
     def verdicts(**changed: object) -> list[Verdict]:
         frames = {"two_views": rows.assign(**changed), "random_batches": batches}

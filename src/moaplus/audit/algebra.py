@@ -202,9 +202,10 @@ def _unbiased(rows: pd.DataFrame, tested: str) -> Section:
 def _least_squares(rows: pd.DataFrame, tested: str, table: list[dict]) -> Section:
     shares = (rows["bias"].abs() / rows["variance"] ** 0.5).groupby(rows["n"]).max()
     ratios = rows["n_variance"] / rows["n_estimated_variance"]
+    close = ratios.between(0.9, 1.1).groupby(rows["n"]).all()
+    settled = min((n for n in close.index if close.loc[n:].all()), default=None)
     ratios = ratios[rows["n"] == rows["n"].max()]
     coverage = _coverage(rows)
-    close = ratios.between(0.9, 1.1).all()
     return Section(
         key="least_squares",
         claim="Modified least squares is consistent and asymptotically normal, with the variance "
@@ -216,8 +217,10 @@ def _least_squares(rows: pd.DataFrame, tested: str, table: list[dict]) -> Sectio
         + ", ".join(f"{share:.2f} (n = {n:,})" for n, share in shares.items())
         + " of the estimator's standard deviation. Variance over its estimate at the largest n: "
         f"{ratios.min():.2f} to {ratios.max():.2f}. {coverage[0]}",
-        verdict=Verdict(HOLDS, f"from n = {coverage[1]:,} on")
-        if close and coverage[1]
+        verdict=Verdict(
+            HOLDS, f"coverage from n = {coverage[1]:,} on, variance within 10 % from {settled:,} on"
+        )
+        if settled and coverage[1]
         else Verdict(FAILS),
         files="[simulation.csv](simulation.csv)",
         body=[figure("estimators", "Bias and coverage by sample size"), markdown(table)],
