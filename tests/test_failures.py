@@ -55,7 +55,7 @@ def test_what_a_failed_training_shows_does_not_hold():
     assert claims.loc[0].all()
     assert claims.loc[1].to_dict() == {
         "nmi_moa": False, "nmi_moa_plus": True, "loss_moa": False, "loss_moa_plus": True,
-        "nmi": False, "loss": False,
+        "nmi": False, "loss": False, "both": False, "all": False,
     }  # fmt: skip
 
 

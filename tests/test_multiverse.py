@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 from threadpoolctl import threadpool_limits
 from workspace import ROOT, call, change_params, make_records, planned_jobs, read_yaml
 
@@ -14,6 +15,8 @@ from moaplus.plan.multiverse import check_multiverse, draw
 from moaplus.plan.params import Params
 from moaplus.plan.studies import load
 from moaplus.report.cells import share
+from moaplus.report.multiverse import surrogate as surrogate_module
+from moaplus.report.multiverse.joint import STATISTICS, exchange_p
 from moaplus.report.multiverse.nearest import FRESH, RETRAINED, fresh_study, nearest
 from moaplus.report.multiverse.readings import FIGURES, READINGS, USUAL, all_at_once, distance, held
 from moaplus.report.multiverse.surrogate import Surrogate
@@ -83,7 +86,7 @@ def test_claims_and_distance_by_hand():
     assert claims.loc[0].all()
     assert claims.loc[1].to_dict() == {
         "nmi_moa": False, "nmi_moa_plus": True, "loss_moa": False, "loss_moa_plus": False,
-        "nmi": True, "loss": False,
+        "nmi": True, "loss": False, "both": False, "all": False,
     }  # fmt: skip
     assert not claims.loc[2].any()
     away = distance(found)
@@ -121,7 +124,8 @@ def test_there_are_48_readings_and_the_usual_one_is_that_of_the_tables():
 
 
 @threadpool_limits.wrap(limits=1)  # as the page is written; twice as fast beside other tests
-def test_a_surrogate_finds_what_decides_and_admits_where_nothing_does():
+def test_a_surrogate_finds_what_decides_and_admits_where_nothing_does(monkeypatch):
+    monkeypatch.setattr(surrogate_module, "REPEATS", 2)
     counts = {name: len(options) for name, options in DECISIONS.items()}
     options = pd.DataFrame([protocol.options for protocol in PROTOCOLS])
     noise = np.random.default_rng(0).normal(size=len(options))
@@ -131,13 +135,24 @@ def test_a_surrogate_finds_what_decides_and_admits_where_nothing_does():
     indices = surrogate.sensitivities()
     # Variances over the space: of 0, 1, 2, 3, and of 2 in a third of the cases.
     epochs, architecture = np.var([0, 1, 2, 3]), 4 * (1 / 3) * (2 / 3)
-    assert surrogate.accuracy > 0.9
+    assert surrogate.accuracies.min() > 0.9
+    assert surrogate.is_trusted
     assert indices["epochs"] == pytest.approx(epochs / (epochs + architecture), abs=0.1)
     assert indices["architecture"] == pytest.approx(architecture / (epochs + architecture), abs=0.1)
     assert surrogate.noise == pytest.approx(0.1, rel=0.6)
     means = surrogate.effects("epochs")["mean"].to_numpy()
     assert np.diff(means) == pytest.approx([1, 1, 1], abs=0.15)
-    assert Surrogate(options, counts, ordered, noise).accuracy < 0.3
+    assert not Surrogate(options, counts, ordered, noise).is_trusted
+
+
+def test_labels_that_mean_nothing_can_be_exchanged():
+    rng = np.random.default_rng(0)
+    nothing, something = rng.normal(size=20), rng.normal(0.5, size=20)
+    for statistic in STATISTICS.values():
+        assert exchange_p(nothing, statistic) > 0.1
+        assert exchange_p(something, statistic) < 0.05
+    exact = binomtest((something > 0).sum(), 20).pvalue
+    assert exchange_p(something, STATISTICS["protocols above 0"]) == pytest.approx(exact, rel=0.2)
 
 
 def smaller(params: dict) -> None:

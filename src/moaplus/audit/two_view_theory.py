@@ -104,9 +104,9 @@ def _instrument(rows: pd.DataFrame, tested: str) -> Section:
         tested=tested + " A component's mean is that of numbers with mean Σ_k q_k k.",
         outcome=f"The largest bias of an entry of Γ' is {rows['two_views'].max():.1f} times its "
         f"Monte-Carlo error ({limit:.1f} would be too much), of Γ {rows['one_view'].min():.0f} to "
-        f"{rows['one_view'].max():.0f} times. That is of Γ' itself. An estimate with the other view "
-        "as instrument is consistent, not unbiased: where noise makes Γ' nearly singular, it is "
-        f"wild. In {len(worse)} of {len(rows)} cells it is worse than that of one view"
+        f"{rows['one_view'].max():.0f} times. That is of Γ' itself. An estimate with the other "
+        "view as instrument is consistent, not unbiased: where noise makes Γ' nearly singular, it "
+        f"is wild. In {len(worse)} of {len(rows)} cells it is worse than that of one view"
         + "".join(
             f", {ratio:.0f} times at M = {M:.0f}, κ = {noise:.0f}"
             for M, noise, ratio in zip(worse["experts"], worse["noise"], ratios, strict=True)
@@ -146,8 +146,8 @@ def _optimum(rows: pd.DataFrame, tested: str) -> Section:
         f"{rows['least'].min():.2f} above M log M, that of such concentrations. The swapped views "
         f"have a determinant of 4⁻⁴ {'too' if same else 'not'}, and eigenvalues "
         f"{', '.join(f'{value:g}' for value in np.linalg.eigvalsh(swapped))}. Every such partition "
-        "is a minimum, whether or not it follows the classes; and that clusters are of even size is "
-        "an assumption about the data.",
+        "is a minimum, whether or not it follows the classes; and that clusters are of even size "
+        "is an assumption about the data.",
         verdict=Verdict(FAILS)
         if below
         else Verdict(HOLDS, "where Γ' is positive definite, not otherwise" if same else ""),

@@ -51,15 +51,26 @@ def format_option(params: MultiverseBlock, decision: str, option: int) -> str:
 
 
 def sensitivities_table(fitted: dict[str, Surrogate]) -> list[dict]:
-    """Return first-order Sobol' indices: a row for each decision, the surrogates' accuracy last."""
+    """Return first-order Sobol' indices of surrogates: a row for each decision."""
     indices = {name: surrogate.sensitivities() for name, surrogate in fitted.items()}
-    table = [
+    return [
         {"decision": decision}
         | {OUTCOMES[name]: f"{found[decision]:z.2f}" for name, found in indices.items()}
         for decision in next(iter(fitted.values())).counts
     ]
-    accuracy = {OUTCOMES[name]: f"{surrogate.accuracy:.2f}" for name, surrogate in fitted.items()}
-    return [*table, {"decision": "**R² on protocols held out**"} | accuracy]
+
+
+def accuracy_table(fitted: dict[str, Surrogate]) -> list[dict]:
+    """Return R² on protocols held out of each surrogate: mean and range over repeats."""
+    return [
+        {
+            "outcome": OUTCOMES[name],
+            "R² on protocols held out": f"{found.mean():.2f}",
+            "least": f"{found.min():.2f}",
+            "largest": f"{found.max():.2f}",
+        }
+        for name, found in ((name, surrogate.accuracies) for name, surrogate in fitted.items())
+    ]
 
 
 def effects_table(fitted: dict[str, Surrogate], params: MultiverseBlock) -> list[dict]:

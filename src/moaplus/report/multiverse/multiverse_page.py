@@ -12,22 +12,25 @@ from moaplus.report.drawing import save_figure, style
 from moaplus.report.multiverse import curves
 from moaplus.report.multiverse.decisions import (
     OUTCOMES,
+    accuracy_table,
     effects_table,
     format_option,
     measured,
     sensitivities_table,
     surrogates,
 )
+from moaplus.report.multiverse.joint import EXCHANGES, joint_table, left_out_table
 from moaplus.report.multiverse.nearest import fresh_seeds, nearest_table
 from moaplus.report.multiverse.readings import (
     USUAL,
     all_at_once,
     claims_by_reading,
     failures,
+    held,
     outcomes,
     shares_table,
 )
-from moaplus.report.multiverse.surrogate import Surrogate
+from moaplus.report.multiverse.surrogate import REPEATS, TRUSTED, Surrogate
 from moaplus.report.runs_table import read_runs, recorded_studies
 from moaplus.storage.files import save_text
 
@@ -56,6 +59,7 @@ def write_multiverse(plan: Plan, report: Report) -> None:
         "# For which protocols does the paper hold?",
         INTRODUCTION.format(n=len(protocols)),
         *_counted(protocols, runs, found),
+        *_jointly(plan, runs, found, params),
         *_nearest(plan, runs),
         *_decisions(fitted, params),
         "## Why: the losses along long training",
@@ -98,19 +102,46 @@ def _nearest(plan: Plan, runs: pd.DataFrame) -> list[str]:
     ]
 
 
-def _decisions(fitted: dict[str, Surrogate], params: dict) -> list[str]:
+def _decisions(fitted: dict[str, Surrogate], params: MultiverseBlock) -> list[str]:
     """Write which decision matters."""
-    return [
+    trusted = {name: surrogate for name, surrogate in fitted.items() if surrogate.is_trusted}
+    parts = [
         "## Which decision matters",
-        "First-order Sobol' indices of a Gaussian process: the share of an outcome's variance over "
-        "the space that a decision explains alone. An R² below 0.3 means that the column is not to "
-        "be trusted.",
-        markdown(sensitivities_table(fitted)),
-        "What each option makes of the outcomes, all else averaged:",
-        markdown(effects_table(fitted, params)),
-        "Log of the ratio of losses (below 0: MoA+ has the lower loss), by epochs and size of the "
-        "code, all else averaged:",
-        markdown(_dependence(fitted["ratio"], params)),
+        "A Gaussian process from options to each outcome: what it explains of protocols that it "
+        f"has not seen, over {REPEATS} ten-fold cross-validations. Of an outcome with a mean below "
+        f"{TRUSTED} it says nothing, and nothing is shown.",
+        markdown(accuracy_table(fitted)),
+    ]
+    if trusted:
+        parts += [
+            "First-order Sobol' indices: the share of an outcome's variance over the space that a "
+            "decision explains alone.",
+            markdown(sensitivities_table(trusted)),
+            "What each option makes of the outcomes, all else averaged:",
+            markdown(effects_table(trusted, params)),
+        ]
+    if "ratio" in trusted:
+        parts += [
+            "Log of the ratio of losses (below 0: MoA+ has the lower loss), by epochs and size of "
+            "the code, all else averaged:",
+            markdown(_dependence(trusted["ratio"], params)),
+        ]
+    return parts
+
+
+def _jointly(
+    plan: Plan, runs: pd.DataFrame, found: pd.DataFrame, params: MultiverseBlock
+) -> list[str]:
+    """Write what all protocols say together, and what hangs on a single option."""
+    lost = failures(plan.protocols, runs)
+    return [
+        "## All protocols together",
+        "A joint test over the specification curve (Simonsohn, Simmons and Nelson 2020): how often "
+        "would the two models' labels, exchanged at random within protocols, give a difference as "
+        f"large? {EXCHANGES:,} exchanges; two-sided.",
+        markdown(joint_table(found, lost.any(axis=1))),
+        "Where one option is left out of the multiverse, each share lies between these:",
+        markdown(left_out_table(plan.protocols, params, held(found, lost))),
     ]
 
 

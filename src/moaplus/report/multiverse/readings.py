@@ -104,7 +104,7 @@ def failures(protocols: tuple[Protocol, ...], runs: pd.DataFrame) -> pd.DataFram
 
 
 def held(found: pd.DataFrame, lost: pd.DataFrame) -> pd.DataFrame:
-    """Tell whether each claim holds in each protocol, by rule 1 of docs/multiverse.md.
+    """Tell whether each of `CLAIMS` holds in each protocol, by rule 1 of docs/multiverse.md.
 
     Args:
         found: as of `outcomes`.
@@ -118,7 +118,10 @@ def held(found: pd.DataFrame, lost: pd.DataFrame) -> pd.DataFrame:
         models = [f"{quantity}_{method}" for method in PAPER_MODELS]
         standard, ours = (found[model] for model in models)
         claims[quantity] = (sign * (ours - standard) > 0) & ~lost[models].any(axis=1)
-    return pd.DataFrame(claims)
+    return pd.DataFrame(claims).assign(
+        both=lambda claims: claims[list(PAPER_COMPARISONS)].all(axis=1),
+        all=lambda claims: claims[FIGURES].all(axis=1),
+    )
 
 
 def distance(found: pd.DataFrame) -> pd.Series:
@@ -146,13 +149,8 @@ def claims_by_reading(
     protocols: tuple[Protocol, ...], runs: pd.DataFrame
 ) -> dict[Reading, pd.DataFrame]:
     """Tell under every reading whether each of `CLAIMS` (columns) holds in each protocol (rows)."""
-    found, lost = {}, failures(protocols, runs)
-    for reading in READINGS:
-        claims = held(outcomes(protocols, runs, reading), lost)
-        found[reading] = claims.assign(
-            both=claims[list(PAPER_COMPARISONS)].all(axis=1), all=claims[FIGURES].all(axis=1)
-        )
-    return found
+    lost = failures(protocols, runs)
+    return {reading: held(outcomes(protocols, runs, reading), lost) for reading in READINGS}
 
 
 def shares_table(

@@ -15,7 +15,8 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold, cross_val_predict
 
-FOLDS = 10
+FOLDS, REPEATS = 10, 20
+TRUSTED = 0.3  # mean R² from which on a surrogate's columns are shown
 POINTS = 4096  # of each of Saltelli's samples; a power of 2
 
 
@@ -42,14 +43,25 @@ class Surrogate:
             return self._model().fit(self.coded(self.options), self.outcome)
 
     @cached_property
-    def accuracy(self) -> float:
-        """R² of ten-fold cross-validation: of protocols that the fit has not seen."""
-        folds = KFold(min(FOLDS, len(self.outcome)), shuffle=True, random_state=0)
-        with _bounds_are_fine():
-            predicted = cross_val_predict(
-                self._model(), self.coded(self.options), self.outcome, cv=folds
-            )
-        return float(r2_score(self.outcome, predicted))
+    def accuracies(self) -> np.ndarray:
+        """R² of ten-fold cross-validation, each with other folds, (REPEATS,).
+
+        That is of protocols which the fit has not seen.
+        """
+        found = []
+        for repeat in range(REPEATS):
+            folds = KFold(min(FOLDS, len(self.outcome)), shuffle=True, random_state=repeat)
+            with _bounds_are_fine():
+                predicted = cross_val_predict(
+                    self._model(), self.coded(self.options), self.outcome, cv=folds
+                )
+            found.append(r2_score(self.outcome, predicted))
+        return np.array(found)
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it explains enough of what it has not seen for its columns to be shown."""
+        return bool(self.accuracies.mean() >= TRUSTED)
 
     @property
     def noise(self) -> float:
