@@ -11,6 +11,8 @@ from moaplus.theory.intervals import (
     beta_bootstrap_t,
     coverage,
     estimate,
+    holm,
+    p_value,
     percentile_bootstrap,
     prediction_interval,
     probability_of_improvement,
@@ -94,3 +96,23 @@ def test_few_runs_predict_one_more_as_if_normal():
     assert (found.low, found.high) == pytest.approx((low, min(high, 1)))
     assert found.format(2) == f"{low:.2f} to 1.00 (normal)"
     assert prediction_interval(values[:4], 0, 1).format(2) == ""
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5, 1.0, 2.0])
+def test_a_p_value_is_below_5_percent_where_the_interval_leaves_zero_out(shift):
+    values = np.random.default_rng(0).normal(shift, size=10)
+    found = estimate(values)
+    assert (p_value(values) < 0.05) == (found.low > 0 or found.high < 0)
+    assert p_value(-values) == pytest.approx(p_value(values), abs=1e-3)
+
+
+def test_p_values_of_few_or_equal_values():
+    assert np.isnan(p_value(np.ones(4)))
+    assert p_value(np.ones(5)) == 0
+    assert p_value(np.zeros(5)) == 1
+
+
+def test_holms_correction_by_its_definition():
+    p = np.array([0.01, 0.04, np.nan, 0.03, 0.005])
+    # Sorted: 0.005·4, 0.01·3, 0.03·2, 0.04·1, none below the one before.
+    assert holm(p) == pytest.approx([0.03, 0.06, np.nan, 0.06, 0.02], nan_ok=True)

@@ -127,6 +127,22 @@ def test_verdicts_on_comparisons(sign, low, high, verdict):
 
 
 @pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (-0.01, 0.015, Verdict(claims.EQUIVALENT)),
+        (0.01, 0.015, Verdict(claims.EQUIVALENT, "higher")),
+        (-0.015, -0.01, Verdict(claims.EQUIVALENT, "lower")),
+        (0.01, 0.03, Verdict("higher")),
+        (-0.03, -0.02, Verdict("lower")),
+        (-0.03, 0.01, Verdict(claims.OPEN)),
+        (np.nan, np.nan, Verdict(claims.OPEN)),
+    ],
+)
+def test_two_means_are_equivalent_or_one_is_larger_or_it_is_open(low, high, verdict):
+    assert claims.compare(Estimate(0, low, high, 10), margin=0.02) == verdict
+
+
+@pytest.mark.parametrize(
     ("verdict", "printed"),
     [
         (Verdict(claims.HOLDS), "holds"),

@@ -52,6 +52,7 @@ rule table:
         "../envs/moaplus.yml"
     params:
         studies=studies_of,
+        margins=PLAN.params.margins.model_dump(),
         sources=lambda wildcards: step_digest("table", *pages_of(wildcards)),
     shell:
         "python -m moaplus.cli table {wildcards.place:q} > {log:q} 2>&1"

@@ -111,6 +111,13 @@ class StudyBlock(WayBlock):
         return list(range(self.seeds.first, self.seeds.first + self.seeds.count))
 
 
+class MarginsBlock(Block):
+    """How far two means may differ and still count as equivalent, by quantity."""
+
+    nmi: number(0, 1)
+    loss: number(0, 1)
+
+
 class MultiverseBlock(Block):
     """The multiverse: how many protocols to draw, and the options of each decision."""
 
@@ -135,6 +142,7 @@ class Params(Block):
     checkpoint_every: whole(1, 100_000)
     objectives: block_of(OBJECTIVE, block_of(text(), number(0, 1000)))
     settings: block_of(NAME, SettingsBlock)
+    margins: MarginsBlock
     multiverse: MultiverseBlock | None = None
     studies: block_of(NAME, StudyBlock, least=1)
 

@@ -81,17 +81,22 @@ def mean_of(rows: pd.DataFrame, column: str) -> Estimate:
     return estimate(values).within(*quantity.range)
 
 
-def paired_difference(first: pd.DataFrame, second: pd.DataFrame, column: str) -> Estimate:
-    """Return the mean over seeds of first minus second.
+def paired(first: pd.DataFrame, second: pd.DataFrame, column: str) -> pd.Series:
+    """Return first minus second, seed by seed.
 
     Runs of one seed share first weights and batches; a seed that only one has does not count.
     """
     pairs = first.merge(second, on="seed", suffixes=("_first", "_second"), validate="1:1")
-    if pairs.empty:
+    return pairs[f"{column}_first"] - pairs[f"{column}_second"]
+
+
+def paired_difference(first: pd.DataFrame, second: pd.DataFrame, column: str) -> Estimate:
+    """Return the mean over seeds of first minus second."""
+    values = paired(first, second, column)
+    if values.empty:
         return NO_ESTIMATE
     low, high = QUANTITIES[column].range
-    change = estimate(pairs[f"{column}_first"] - pairs[f"{column}_second"])
-    return change.within(low - high, high - low)
+    return estimate(values).within(low - high, high - low)
 
 
 def improvement(first: pd.DataFrame, second: pd.DataFrame, column: str) -> float | None:

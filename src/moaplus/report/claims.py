@@ -14,7 +14,7 @@ from moaplus.report.titles import METHODS
 from moaplus.theory.intervals import MINIMUM_SEEDS, Estimate, Prediction, prediction_interval
 
 RULE = f"""\
-[docs/verdicts.md](../docs/verdicts.md) has all of it, and what a failed training is. In short: a
+docs/verdicts.md has all of it, and what a failed training is. In short: a
 figure of the paper stands for all numbers that round to it (0.8 for 0.75 to 0.85). It *holds* if
 our 95 % interval for the mean lies inside that range (interval inclusion, an equivalence test),
 *does not hold* if the interval lies outside it, and *can't be decided* if the two overlap only in
@@ -32,6 +32,7 @@ runs on that interval is free of any distribution; of fewer it takes runs to be 
 so."""
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "can't be decided"
+EQUIVALENT = "equivalent"
 SHOWN, EXCLUDED = "yes", "no"  # whether a single run could have shown a figure
 NEITHER = ""  # the reason says it all
 
@@ -279,6 +280,19 @@ def seeds_to_decide(limits: tuple[float, ...], measured: Estimate) -> int:
     if measured.n < MINIMUM_SEEDS or nearest == 0:
         return 0
     return math.ceil(measured.n * (half / nearest) ** 2)
+
+
+def compare(difference: Estimate, margin: float) -> Verdict:
+    """Tell whether two means are equivalent, or which is the larger (docs/verdicts.md).
+
+    Args:
+        difference: of them.
+        margin: within which they count as equivalent.
+    """
+    side = direction(difference)
+    if -margin < difference.low and difference.high < margin:  # false without an interval
+        return Verdict(EQUIVALENT, "" if side == OPEN else side)
+    return Verdict(side)
 
 
 def direction(difference: Estimate) -> str:

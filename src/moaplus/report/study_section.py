@@ -2,11 +2,22 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 
+from moaplus.plan.params import MarginsBlock
 from moaplus.plan.runs import Selection, Study
-from moaplus.report.cells import Cell, cell, cells, improvement, markdown, paired_difference
-from moaplus.report.claims import direction
+from moaplus.plan.studies import Plan
+from moaplus.report.cells import (
+    Cell,
+    cell,
+    cells,
+    improvement,
+    markdown,
+    paired,
+    paired_difference,
+)
+from moaplus.report.claims import compare, format_verdict
 from moaplus.report.lines import (
     CONFIGURATION,
     Line,
@@ -18,24 +29,27 @@ from moaplus.report.lines import (
 from moaplus.report.paper_section import format_improvement
 from moaplus.report.quantities import QUANTITIES
 from moaplus.report.titles import METHODS, describe_selection
+from moaplus.theory.intervals import holm, p_value
 
 COLUMNS = [c for c, quantity in QUANTITIES.items() if quantity.in_studies and c != "nmi"]
-DIFFERENCES = ("nmi", "mixture_error")
 TEST = "NMI, test"
 OURS = ("moa_plus_views", "moa_plus")  # the first that a study has is compared with others
 Rows = Callable[[Line, str], pd.DataFrame]  # of a line and a split
 
 
-def study_sections(study: Study, runs: pd.DataFrame) -> list[str]:
+def study_sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     """Write the study's heading, and its tables for each selection of images."""
+    margins = plan.params.margins
     changes = ", ".join(study.common_changes)
     parts = [f"## Study `{study.name}`" + (f": {changes}" if changes else "")]
     for selection in dict.fromkeys(run.selection for run in study.runs):
-        parts += _selection_parts(study, selection, runs)
+        parts += _selection_parts(study, selection, runs, margins)
     return parts
 
 
-def _selection_parts(study: Study, selection: Selection, runs: pd.DataFrame) -> list[str]:
+def _selection_parts(
+    study: Study, selection: Selection, runs: pd.DataFrame, margins: MarginsBlock
+) -> list[str]:
     lines, rows_of = lines_of(study, selection), rows_by_line(study, runs)
     headings = {"NMI": "nmi", TEST: "nmi"} | {QUANTITIES[c].heading: c for c in COLUMNS}
     parts = [
@@ -43,10 +57,16 @@ def _selection_parts(study: Study, selection: Selection, runs: pd.DataFrame) -> 
         markdown(_methods(lines, rows_of)),
         explain_rows(study, headings),
     ]
-    comparisons = _comparisons(lines, rows_of)
+    comparisons = _comparisons(lines, rows_of, margins)
     if comparisons:
         ours = METHODS[_compared(lines).method]
-        parts += [f"{ours} minus the other, seed by seed:", markdown(comparisons)]
+        parts += [
+            f"{ours} minus the other, seed by seed. *Equivalent* is a difference whose interval "
+            f"lies within ±{margins.nmi:g} of NMI, ±{margins.loss:g} of loss "
+            "(docs/verdicts.md); p-values are corrected by Holm's method over "
+            "the lines of this table.",
+            markdown(comparisons),
+        ]
     return parts
 
 
@@ -79,7 +99,7 @@ def _compared(lines: list[Line]) -> Line:
     return next((first[method] for method in OURS if method in first), lines[0])
 
 
-def _comparisons(lines: list[Line], rows_of: Rows) -> list[dict]:
+def _comparisons(lines: list[Line], rows_of: Rows, margins: MarginsBlock) -> list[dict]:
     """Return a row for each other way to train."""
     compared = _compared(lines)
     ours = {
@@ -87,19 +107,25 @@ def _comparisons(lines: list[Line], rows_of: Rows) -> list[dict]:
         for line in lines
         if (line.method, line.settings) == (compared.method, compared.settings)
     }
-    table = []
-    for line in lines:
-        plus = ours.get((line.experts, line.architecture))
-        if plus is None or line == plus:
-            continue
-        row = {"M": line.experts, "other": METHODS[line.method]} | _how(line, lines)
-        for column in DIFFERENCES:
-            pair = rows_of(plus, "train"), rows_of(line, "train")
-            difference, heading = paired_difference(*pair, column), QUANTITIES[column].heading
-            row[heading] = Cell(difference, QUANTITIES[column])
-            row[f"its {heading} is"] = f"**{direction(difference)}**"
-            row[f"probability of improvement, {heading}"] = format_improvement(
-                improvement(*pair, column)
+    pairs = [
+        (plus, line)
+        for line in lines
+        if (plus := ours.get((line.experts, line.architecture))) and line != plus
+    ]
+    table = [
+        {"M": line.experts, "other": METHODS[line.method]} | _how(line, lines) for _, line in pairs
+    ]
+    for column, margin in {"nmi": margins.nmi, "mixture_error": margins.loss}.items():
+        quantity = QUANTITIES[column]
+        both = [tuple(rows_of(line, "train") for line in pair) for pair in pairs]
+        adjusted = holm([p_value(paired(*rows, column)) for rows in both])
+        for row, rows, p in zip(table, both, adjusted, strict=True):
+            difference = paired_difference(*rows, column)
+            row[quantity.heading] = Cell(difference, quantity)
+            verdict = format_verdict(compare(difference, margin))
+            row[f"its {quantity.heading} is"] = f"**{verdict}**"
+            row[f"p by Holm, {quantity.heading}"] = "" if np.isnan(p) else f"{p:.2g}"
+            row[f"probability of improvement, {quantity.heading}"] = format_improvement(
+                improvement(*rows, column)
             )
-        table.append(row)
     return table

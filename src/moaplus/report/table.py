@@ -55,7 +55,9 @@ def _sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     if study.name in PAGES:
         page = importlib.import_module(f"moaplus.report.pages.{study.name}")
         return page.sections(study, runs, plan)
-    return (paper_sections if asks_the_paper(study) else study_sections)(study, runs)
+    if asks_the_paper(study):
+        return paper_sections(study, runs)
+    return study_sections(study, runs, plan)
 
 
 def _failed(report: Report) -> list[str]:

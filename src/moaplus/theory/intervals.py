@@ -57,6 +57,41 @@ def beta_bootstrap_t(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     weight on one value, so that the studentized mean is finite. The weights are seeded: the same
     values give the same interval.
     """
+    mean, deviation, resampled = _studentized(values)
+    low, high = _tails(resampled)
+    return mean - high * deviation, mean - low * deviation
+
+
+def p_value(values: np.ndarray) -> float:
+    """Compute the two-sided p-value of `values` (n,) having a mean of 0.
+
+    Twice the smaller tail of `beta_bootstrap_t`: below 5 % where its interval leaves 0 out. Fewer
+    than `MINIMUM_SEEDS` values have none, NaN.
+    """
+    if len(values) < MINIMUM_SEEDS:
+        return np.nan
+    mean, deviation, resampled = _studentized(values)
+    if deviation == 0:
+        return float(mean == 0)
+    beyond = [(resampled >= mean / deviation).sum(), (resampled <= mean / deviation).sum()]
+    return float(min(1, 2 * (1 + min(beyond)) / (1 + RESAMPLES)))
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Adjust the p-values of a family of tests, (n,); NaN is no test, and stays.
+
+    Holm 1979, "A simple sequentially rejective multiple test procedure".
+    """
+    p_values = np.asarray(p_values, dtype=float)
+    order = np.argsort(p_values)[: np.isfinite(p_values).sum()]
+    adjusted = np.full(len(p_values), np.nan)
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(factors * p_values[order]))
+    return adjusted
+
+
+def _studentized(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return means and deviations of values (…, n), and their resampled studentized means."""
     values = np.asarray(values, dtype=float)
     mean, deviation = values.mean(axis=-1, keepdims=True), values.std(axis=-1, keepdims=True)
     # A spread may be too small for its square.
@@ -65,9 +100,7 @@ def beta_bootstrap_t(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     weights = _weights(values.shape[-1]).T
     means = z @ weights
     variances = np.where(deviation == 0, 1, z**2 @ weights - means**2)
-    low, high = _tails(means / np.sqrt(variances))
-    mean, deviation = mean[..., 0], deviation[..., 0]
-    return mean - high * deviation, mean - low * deviation
+    return mean[..., 0], deviation[..., 0], means / np.sqrt(variances)
 
 
 def _tails(resamples: np.ndarray) -> np.ndarray:
