@@ -76,7 +76,14 @@ def test_probability_of_improvement_is_that_of_mann_and_whitney():
     rng = np.random.default_rng(0)
     ours, theirs = rng.integers(0, 5, 12), rng.integers(0, 4, 9)
     u = stats.mannwhitneyu(ours, theirs).statistic
-    assert probability_of_improvement(ours, theirs) == pytest.approx(u / (12 * 9))
+    found = probability_of_improvement(ours, theirs)
+    assert found.mean == pytest.approx(u / (12 * 9))
+    again = [
+        stats.mannwhitneyu(rng.choice(ours, 12), rng.choice(theirs, 9)).statistic / 108
+        for _ in range(1000)
+    ]
+    assert (found.low, found.high) == pytest.approx(np.quantile(again, [0.025, 0.975]), abs=0.05)
+    assert np.isnan(probability_of_improvement(ours[:4], theirs).low)
 
 
 @pytest.mark.parametrize("n", [39, 40, 79, 200])

@@ -171,8 +171,8 @@ def test_enough_seeds_are_those_whose_interval_clears_the_nearest_limit():
 def test_a_run_is_better_with_the_higher_score_or_the_lower_loss():
     first = pd.DataFrame({"nmi": [0.5, 0.7], "mixture_error": [0.5, 0.7]})
     second = pd.DataFrame({"nmi": [0.1, 0.6], "mixture_error": [0.1, 0.6]})
-    assert improvement(first, second, "nmi") == 0.75
-    assert improvement(first, second, "mixture_error") == 0.25
+    assert improvement(first, second, "nmi").mean == 0.75
+    assert improvement(first, second, "mixture_error").mean == 0.25
 
 
 def test_a_cell_is_a_number_until_it_is_printed():

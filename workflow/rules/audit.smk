@@ -16,14 +16,22 @@ rule simulate:
         "python -m moaplus.cli simulate > {log:q} 2>&1"
 
 
+# What a probe reads, where it reads anything.
+PROBED = {
+    "mini_batches": [path for run in PLAN.probed_runs for path in (run.model, run.concentrations)],
+    "interval_coverage": recorded_studies("seeds"),
+    "linear_codes": [
+        path
+        for selection in dict.fromkeys(run.selection for run in REPORT.runs)
+        for path in (selection.images_path, selection.labels_path)
+    ],
+}
+
+
 rule probe:
     input:
         verified(),
-        lambda wildcards: (
-            [path for run in PLAN.probed_runs for path in (run.model, run.concentrations)]
-            if wildcards.probe == "mini_batches"
-            else recorded_studies("seeds") if wildcards.probe == "interval_coverage" else []
-        ),
+        lambda wildcards: PROBED.get(wildcards.probe, []),
     output:
         f"{results.PROBES}/{{probe}}.csv",
     log:
@@ -76,6 +84,7 @@ rule claims:
         verified(),
         REPORT.runs_table,
         results.AUDIT_TABLE,
+        results.PROBES / "linear_codes.csv",
         [path for study in PLAN.scored for path in recorded(study.runs)],
         recorded([run for protocol in PLAN.protocols for run in protocol.runs]),
         results.FIGURES / "reconstructions.png",

@@ -99,7 +99,7 @@ def paired_difference(first: pd.DataFrame, second: pd.DataFrame, column: str) ->
     return estimate(values).within(low - high, high - low)
 
 
-def improvement(first: pd.DataFrame, second: pd.DataFrame, column: str) -> float | None:
+def improvement(first: pd.DataFrame, second: pd.DataFrame, column: str) -> Estimate | None:
     """Return the probability that a run of the first is better: of higher score, or lower loss."""
     ours, theirs = first[column].to_numpy(), second[column].to_numpy()
     if not len(ours) or not len(theirs):

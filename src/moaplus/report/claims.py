@@ -126,7 +126,7 @@ class ClaimResult:
     failed: int
     without_failed: Estimate
     collapsed: bool = False
-    improvement: float | None = None
+    improvement: Estimate | None = None
     single: SingleRun | None = None
 
     @property

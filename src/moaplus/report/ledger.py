@@ -22,6 +22,7 @@ from moaplus.report.claims import (
 from moaplus.report.failed_trainings import failed_sections
 from moaplus.report.multiverse.readings import USUAL, failures, held, outcomes
 from moaplus.report.paper_section import LONG, PAPER, SEEDS
+from moaplus.report.ratio import ratio_sections
 from moaplus.report.runs_table import read_runs, recorded_runs, recorded_studies
 from moaplus.report.titles import format_images
 from moaplus.storage.files import UserError, save_text
@@ -203,6 +204,8 @@ def write_claims(plan: Plan) -> None:
         summary,
         INTRODUCTION,
         markdown(lines),
+        "## The ratio of the losses",
+        *ratio_sections(plan),
         "## Failed trainings",
         *failed_sections(plan),
     ]
@@ -277,7 +280,7 @@ def _single(result: ClaimResult | None) -> str:
         return NOT_RUN
     if result.single:
         return format_verdict(result.single.verdict)
-    return f"{100 * result.improvement:.0f} % of pairs" if result.improvement is not None else ""
+    return f"{100 * result.improvement.mean:.0f} % of pairs" if result.improvement else ""
 
 
 def _shares(plan: Plan) -> dict[tuple[str, str], Share]:

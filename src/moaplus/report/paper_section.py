@@ -17,6 +17,7 @@ from moaplus.report.claims import (
 from moaplus.report.lines import CONFIGURATION, count_images, explain_rows, lines_of, rows_by_line
 from moaplus.report.quantities import QUANTITIES
 from moaplus.report.titles import METHODS, describe_selection, format_images
+from moaplus.theory.intervals import Estimate
 
 PAPER = "paper"  # the study of the paper's table
 LONG, SEEDS = "long", "seeds"  # of the same question, by records: docs/studies.md
@@ -156,9 +157,9 @@ def _single(result: ClaimResult, epochs: str) -> dict[str, object]:
     }
 
 
-def format_improvement(probability: float | None) -> str | None:
-    """Print a probability of improvement, where there is one."""
-    return None if probability is None else f"{probability:.2f}"
+def format_improvement(probability: Estimate | None) -> str | None:
+    """Print a probability of improvement, where there is one, with its interval."""
+    return None if probability is None else probability.format(2).rpartition(" (")[0]
 
 
 def _format_enough(seeds: int | None) -> str | None:

@@ -23,7 +23,8 @@ training never sees; its ceiling is the most that so many clusters can reach. Lo
 squared error per pixel, grey values in [0, 1], of the mixed reconstruction Σ p x̂ (*mixed*) or of
 the expert with the largest concentration (*routed*): the paper does not say which it means.
 Clusters are scored on the training images, as is the custom in clustering, and on the test images.
-*Probability of improvement* is the chance that a run of MoA+ is better than one of the other."""
+*Probability of improvement* is the chance that a run of MoA+ is better than one of the other, with
+a percentile bootstrap over the runs (Agarwal et al. 2021)."""
 
 
 def write_table(report: Report, plan: Plan) -> None:

@@ -127,9 +127,9 @@ def percentile_bootstrap(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.lru_cache(maxsize=8)
-def _shares(n: int) -> np.ndarray:
+def _shares(n: int, seed: int = 0) -> np.ndarray:
     """Draw how often each of n values is in a resample, over n: (RESAMPLES, n)."""
-    chosen = np.random.default_rng(0).integers(n, size=(RESAMPLES, n))
+    chosen = np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
     return (chosen[:, :, None] == np.arange(n)).mean(axis=1)
 
 
@@ -189,14 +189,20 @@ def prediction_interval(values: np.ndarray, low: float, high: float) -> Predicti
     return Prediction(float(ends[0]), float(ends[1]), True)
 
 
-def probability_of_improvement(ours: np.ndarray, theirs: np.ndarray) -> float:
+def probability_of_improvement(ours: np.ndarray, theirs: np.ndarray) -> Estimate:
     """Compute the share of all pairs of runs in which ours has the larger value.
 
     Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice",
-    section 4.3: the Mann-Whitney statistic over the number of pairs. Equal values count half.
+    section 4.3: the Mann-Whitney statistic over the number of pairs, with a percentile bootstrap
+    over the runs of both sides. Equal values count half.
     """
     ours, theirs = np.asarray(ours)[:, None], np.asarray(theirs)
-    return float(np.mean((ours > theirs) + 0.5 * (ours == theirs)))
+    won = (ours > theirs) + 0.5 * (ours == theirs)
+    n = min(won.shape)
+    if n < MINIMUM_SEEDS:
+        return Estimate(float(won.mean()), np.nan, np.nan, n)
+    resampled = ((_shares(len(ours)) @ won) * _shares(len(theirs), seed=1)).sum(axis=1)
+    return Estimate(float(won.mean()), *map(float, _tails(resampled)), n)
 
 
 def coverage(

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from moaplus.plan.runs import N_CLASSES, Study
 from moaplus.plan.studies import Plan
-from moaplus.report.cells import markdown, share
+from moaplus.report.cells import markdown
 from moaplus.report.titles import METHODS
 
 NEEDS = {
@@ -30,12 +30,14 @@ COLUMNS = 3  # panels of the figure side by side
 def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
     """Write on how many pairs MoA+ wins, and NMI on each."""
     means = nmi_of_pairs(study, runs)
-    ours = _ours(study)
+    by_seed = [nmi_of_pairs(study, part) for _, part in runs.groupby("seed")]
+    ours, seeds = _ours(study), len(by_seed)
     won = [
         {
             "method": METHODS[method],
             "against": METHODS[other],
-            "pairs won": share(means[method] > means[other]),
+            "pairs won": _count(means[method] > means[other]),
+            "by seed": ", ".join(str((one[method] > one[other]).sum()) for one in by_seed),
             "median NMI, method": f"{means[method].median():.{DIGITS}f}",
             "median NMI, the other": f"{means[other].median():.{DIGITS}f}",
         }
@@ -44,7 +46,11 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
         if other not in ours
     ]
     good = [
-        {"method": METHODS[method], f"pairs with NMI ≥ {GOOD:g}": share(means[method] >= GOOD)}
+        {
+            "method": METHODS[method],
+            f"pairs with NMI ≥ {GOOD:g}": _count(means[method] >= GOOD),
+            "by seed": ", ".join(str((one[method] >= GOOD).sum()) for one in by_seed),
+        }
         for method in means
     ]
     each = [
@@ -52,16 +58,20 @@ def sections(study: Study, runs: pd.DataFrame, plan: Plan) -> list[str]:
         | {METHODS[method]: f"{value:.{DIGITS}f}" for method, value in row.items()}
         for (first, second), row in means.iterrows()
     ]
-    seeds = runs["seed"].nunique()
     return [
         f"## All {len(means)} pairs",
         f"NMI on the training images, M = 2, means over {seeds} seeds. A pair is won if the mean "
-        "is larger. Shares have Wilson's 95 % interval.",
+        "is larger. These are all pairs that there are, so a share of them has no sampling error; "
+        "what varies is the seed, and the counts of each seed stand beside.",
         markdown(won),
         markdown(good),
         f"![NMI of every pair, by method; MoA+ against k-means]({study.name}.png)",
         markdown(each),
     ]
+
+
+def _count(holds: pd.Series) -> str:
+    return f"{holds.sum()} of {len(holds)}"
 
 
 def _ours(study: Study) -> list[str]:
