@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
-from scipy.stats import mannwhitneyu
+from scipy import stats
+from scipy.stats import binomtest, mannwhitneyu
 from workspace import ROOT, read_yaml
 
 from moaplus.plan.results import CLAIMS_TABLE, METRICS, RESULTS, report_of
@@ -34,6 +35,7 @@ COLUMNS = {
 DIFFERENCE = {
     "nmi": (-1, 1), "mixture_error": (-np.inf, np.inf), "routed_error": (-np.inf, np.inf)
 }  # fmt: skip
+MARGINS = {"NMI": 0.02, "mixed loss": 0.0005}  # of equivalence
 GAP = 0.15  # of an interval's width, by which two bootstraps of few values may differ
 ROUNDING = {0.08: 0.005, 0.8: 0.05, 0.018: 0.0005, 0.008: 0.0005}  # of the paper's figures
 
@@ -123,6 +125,8 @@ def is_of(cell: str, values: pd.Series, low: float, high: float) -> bool:
     values = values.dropna().to_numpy()
     if not cell or not len(values):
         return not cell and not len(values)
+    if "collapsed" in cell:  # then one expert has nearly all images; `rows_collapsed` looks
+        return cell == f"{len(values)} of {len(values)} collapsed"
     printed = np.array(re.findall(r"-?\d+\.\d+", cell), dtype=float)
     if ("(" in cell or "[" in cell) and not cell.endswith(f"({len(values)})"):
         return False
@@ -150,6 +154,12 @@ def verdicts(values: pd.Series, low: float, high: float) -> set[str]:
         inside, outside = low <= start and end <= high, end < low or start > high
         found.add("holds" if inside else "does not hold" if outside else "can't be decided")
     return found
+
+
+def rows_collapsed(rows: pd.DataFrame) -> bool:
+    """Tell whether one of M experts has all images but 1/(10 M) or less in every run."""
+    loads = rows["loads"].str.split().map(lambda words: sorted(map(float, words)))
+    return bool((loads.map(lambda load: sum(load[:-1])) <= 0.1 / rows["experts"]).all())
 
 
 def rows_of(runs: pd.DataFrame, line: dict, title: str, split: str = "train") -> pd.DataFrame:
@@ -182,6 +192,48 @@ def claim_is_right(line: dict, runs: pd.DataFrame) -> bool:
         of_method = functools.partial(rows_in_words, rows, of)
         right &= outcome_is_right(of, of_method, heading == "verdict")
     return right
+
+
+def single_runs_are_right(line: dict, runs: pd.DataFrame) -> bool:
+    """Check how many runs round to a figure, where one more would be, and what follows."""
+    headings = [heading for heading in line if heading.endswith("round to it")]
+    for heading in headings:
+        epochs = heading.partition(":")[0]
+        n = int(line[heading].split()[2].strip(":"))
+        study = {(6, 10): line["study"], (6, 200): "seeds", (200, 10): "long"}[
+            int(epochs.split()[0]), n
+        ]
+        rows = runs if study == "paper" else pd.read_csv(ROOT / f"results/studies/{study}/runs.csv")
+        name, of = re.match("(NMI|Mixed loss|Routed loss) of (.*)", line["claim"]).groups()
+        found = rows_in_words(rows, line | {"study": study}, of, "train")
+        values = found[COLUMNS[name if name == "NMI" else name.lower()]]
+        figure = float(line["paper"])
+        low, high = figure - ROUNDING[figure], figure + ROUNDING[figure]
+        count = int(((values >= low) & (values <= high)).sum())
+        exact = binomtest(count, n).proportion_ci(method="exact")
+        if line[heading] != f"{count} of {n}: {count / n:.2f} [{exact.low:.2f}, {exact.high:.2f}]":
+            return False
+        said = line[f"{epochs}: one more run"]
+        ends = [float(end) for end in re.findall(r"\d\.\d+", said)]
+        if n < 39:
+            half = stats.t.ppf(0.975, n - 1) * values.std() * (1 + 1 / n) ** 0.5
+            expected = np.clip([values.mean() - half, values.mean() + half], 0, np.inf)
+            expected = expected.clip(max=1) if name == "NMI" else expected
+        else:
+            expected = values.quantile([0.02, 0.98])  # between ranks, and near enough
+        if not np.allclose(ends, expected, rtol=0.1, atol=0.001):
+            return False
+        outside = ends[1] < low or ends[0] > high
+        word = (
+            f"yes ({100 * count / n:.0f} % of runs)"
+            if count
+            else "no"
+            if outside
+            else f"not in {n} runs"
+        )
+        if line[f"{epochs}: could one run have shown it?"] != f"**{word}**":
+            return False
+    return bool(headings)
 
 
 def glance_is_right(line: dict) -> bool:
@@ -228,7 +280,10 @@ def outcome_is_right(line: dict, rows: Callable, first: bool) -> bool:
 def is_improvement(said: str, larger: pd.Series, smaller: pd.Series) -> bool:
     """Tell whether the first is the larger in this share of all pairs of runs."""
     share = mannwhitneyu(larger, smaller).statistic / (len(larger) * len(smaller))
-    return abs(share - float(said)) <= 0.0051
+    probability, *ends = map(float, re.findall(r"\d\.\d+", said))
+    if ends and not ends[0] <= probability <= ends[1]:
+        return False
+    return abs(share - probability) <= 0.0051 and (len(ends) == 2) == (len(larger) >= 5)
 
 
 def comparison_is_right(line: dict, runs: pd.DataFrame) -> bool:
@@ -242,11 +297,14 @@ def comparison_is_right(line: dict, runs: pd.DataFrame) -> bool:
         if not is_improvement(line[f"probability of improvement, {heading}"], *better):
             return False
         values = ours - other
-        side = {"higher": (0, np.inf), "lower": (-np.inf, 0)}
-        said = line[f"its {heading} is"].strip("*")
-        allowed = verdicts(values, *side.get(said, side["higher"]))
-        wanted = "holds" if said in side else "can't be decided"
-        if wanted not in allowed or not is_of(line[heading], values, *DIFFERENCE[column]):
+        limit = MARGINS[heading]
+        inside = {"equivalent": (-limit, limit), "higher": (0, np.inf), "lower": (-np.inf, 0)}
+        said = re.findall(r"equivalent|higher|lower", line[f"its {heading} is"])
+        if not all("holds" in verdicts(values, *inside[word]) for word in said):
+            return False
+        if not said and "can't be decided" not in verdicts(values, *inside["higher"]):
+            return False
+        if not is_of(line[heading], values, *DIFFERENCE[column]):
             return False
     return True
 
@@ -270,7 +328,7 @@ def means_are_right(line: dict, runs: pd.DataFrame) -> bool:
 def is_right(line: dict, runs: pd.DataFrame) -> bool:
     """Tell whether a line's words and its query name the same rows, and they give its cells."""
     if "claim" in line:
-        return claim_is_right(line, runs)
+        return (claim_is_right if "verdict" in line else single_runs_are_right)(line, runs)
     return (comparison_is_right if "other" in line else means_are_right)(line, runs)
 
 
@@ -354,7 +412,7 @@ def with_failed_runs(tmp_path, monkeypatch) -> list[str]:
     folders = sorted({*lost, "models/mnist-0+1/cae/M2/moa_plus/seed3"})
     (tmp_path / "results").mkdir()
     failed(RUNS, folders, "diverged in epoch 2").to_csv(tmp_path / "results/runs.csv", index=False)
-    for name in ("params.yaml", "results/records", "results/audit.csv"):
+    for name in ("params.yaml", "results/records", "results/audit.csv", "results/probes"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
     return folders

@@ -56,6 +56,8 @@ class Share:
     interval: str = "wilson"
 
     def __str__(self) -> str:
+        if not self.n:
+            return ""
         test = binomtest(self.count, self.n)
         low, high = test.proportion_ci(method=self.interval)
         return f"{self.count} of {self.n}: {test.statistic:.2f} [{low:.2f}, {high:.2f}]"
