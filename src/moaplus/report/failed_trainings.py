@@ -1,4 +1,4 @@
-"""The table of trainings that failed, over the default studies and all that have records."""
+"""The tables of trainings that failed: of a report, and of all studies with records."""
 
 from collections.abc import Iterator
 
@@ -11,42 +11,51 @@ from moaplus.report.failures import CONSTANT, EXPERT, constant, expert
 from moaplus.report.lines import CONFIGURATION
 from moaplus.report.runs_table import recorded_runs
 
-INTRODUCTION = """\
-By the rule of [docs/verdicts.md](../docs/verdicts.md), in all studies whose records are there:
-{total} trainings, of which {diverged} diverged. The errors of single experts are known of {known}:
-records made before the rule do not have them."""
+RULES = {CONSTANT: constant, EXPERT: expert}
+SUMMARY = """\
+By the rule of [docs/verdicts.md](../docs/verdicts.md), in the default studies, those that keep
+scores alone, and the multiverse: {total:,} trainings, of which {diverged} diverged. Tables of other
+studies name their own. The errors of single experts are known of {known}: records made before the
+rule do not have them."""
 
 
-def failed_sections(plan: Plan) -> list[str]:
-    """Write which trainings failed, by the seeds of each study and configuration."""
+def failed_lines(runs: pd.DataFrame) -> list[dict]:
+    """Return a line for each configuration of which a training failed: its seeds, by the reason.
+
+    Args:
+        runs: rows of runs.csv.
+    """
+    trained = runs[(runs["split"] == "train") & runs["mean_image_error"].notna()]
+    lines = []
+    for configuration, part in trained.groupby(CONFIGURATION, sort=False):
+        failed = {title: part.loc[rule(part), "seed"] for title, rule in RULES.items()}
+        if any(map(len, failed.values())):
+            line = {CONFIGURATION: f"`{configuration}`", "trainings": len(part)}
+            seeds = {f"{title}: seeds": _listed(found) for title, found in failed.items()}
+            lines.append(line | seeds)
+    return lines
+
+
+def failed_everywhere(plan: Plan) -> list[str]:
+    """Write which trainings failed, over the default studies and all whose records are in git."""
     table, total, diverged, known = [], 0, 0, 0
     for name, runs in _studies(plan):
         rows = recorded_runs(runs)
         if rows is None:
             continue
-        train = rows[rows["split"] == "train"]
-        total, diverged = total + len(runs), diverged + len(runs) - len(train)
-        known += int(train["worst_error"].notna().sum())
-        table += _lines(name, train)
-    text = INTRODUCTION.format(total=total, diverged=diverged, known=known)
-    return [text, markdown(table)] if table else [text, "None failed otherwise."]
+        trained = rows[rows["split"] == "train"]
+        total, diverged = total + len(runs), diverged + len(runs) - len(trained)
+        known += int(trained["worst_error"].notna().sum())
+        table += [{"study": name} | line for line in failed_lines(trained)]
+    text = SUMMARY.format(total=total, diverged=diverged, known=known)
+    return [text, *([markdown(table)] if table else [])]
 
 
 def _studies(plan: Plan) -> Iterator[tuple[str, list[Run]]]:
     for study in [*plan.named(*plan.default), *plan.scored]:
         yield study.name, list(study.runs)
-    if plan.protocols:
-        yield "multiverse", [run for protocol in plan.protocols for run in protocol.runs]
+    yield "multiverse", [run for protocol in plan.protocols for run in protocol.runs]
 
 
-def _lines(study: str, rows: pd.DataFrame) -> Iterator[dict]:
-    """Yield a line for each configuration of which a training failed."""
-    for configuration, part in rows.groupby(CONFIGURATION, sort=False):
-        failed = {title: part.loc[rule(part), "seed"] for title, rule in RULES.items()}
-        if any(map(len, failed.values())):
-            yield {"study": study, CONFIGURATION: f"`{configuration}`", "trainings": len(part)} | {
-                f"{title}: seeds": ", ".join(map(str, seeds)) for title, seeds in failed.items()
-            }
-
-
-RULES = {CONSTANT: constant, EXPERT: expert}
+def _listed(seeds: pd.Series) -> str:
+    return ", ".join(map(str, seeds))

@@ -19,7 +19,7 @@ from moaplus.report.claims import (
     claim_results,
     format_verdict,
 )
-from moaplus.report.failed_trainings import failed_sections
+from moaplus.report.failed_trainings import failed_everywhere
 from moaplus.report.multiverse.readings import USUAL, failures, held, outcomes
 from moaplus.report.paper_section import LONG, PAPER, SEEDS
 from moaplus.report.ratio import ratio_sections
@@ -207,7 +207,7 @@ def write_claims(plan: Plan) -> None:
         "## The ratio of the losses",
         *ratio_sections(plan),
         "## Failed trainings",
-        *failed_sections(plan),
+        *failed_everywhere(plan),
     ]
     save_text(CLAIMS_PAGE, "\n\n".join(parts) + "\n")
 

@@ -9,6 +9,8 @@ import pandas as pd
 from moaplus.plan.results import PAGES, RESULTS, Report
 from moaplus.plan.runs import Network, Study, Training
 from moaplus.plan.studies import Plan
+from moaplus.report.cells import markdown
+from moaplus.report.failed_trainings import failed_lines
 from moaplus.report.pages import paper
 from moaplus.report.paper_section import PAPER, asks_the_paper, paper_sections
 from moaplus.report.runs_table import failed_runs, read_runs
@@ -25,6 +27,13 @@ the expert with the largest concentration (*routed*): the paper does not say whi
 Clusters are scored on the training images, as is the custom in clustering, and on the test images.
 *Probability of improvement* is the chance that a run of MoA+ is better than one of the other, with
 a percentile bootstrap over the runs (Agarwal et al. 2021)."""
+
+
+FAILED = """\
+## Failed trainings
+
+By the rule of docs/verdicts.md; the means above are of all trainings that ended in numbers, these
+among them."""
 
 
 def write_table(report: Report, plan: Plan) -> None:
@@ -47,6 +56,8 @@ def write_table(report: Report, plan: Plan) -> None:
             parts += paper.evidence(study, runs)
         else:
             parts += _sections(study, runs, plan)
+    if lines := failed_lines(runs):
+        parts += [FAILED, markdown(lines)]
     parts += _what_was_run(report, runs)
     save_text(report.table, "\n\n".join(parts) + "\n")
 
