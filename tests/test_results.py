@@ -18,6 +18,7 @@ NAMED = sorted(path.parent.relative_to(ROOT) for path in ROOT.glob("results/stud
 PLACES = [RESULTS, *NAMED]
 TABLE, *STUDIES = ((ROOT / place / "table.md").read_text(encoding="utf-8") for place in PLACES)
 PROSE = [path.relative_to(ROOT) for place in (ROOT, ROOT / "docs") for path in place.glob("*.md")]
+TEN = "all ten digits, 12,665 images"
 AUDIT = (ROOT / "results/audit.md").read_text(encoding="utf-8")
 README, FINDINGS = (
     (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/findings.md")
@@ -65,12 +66,30 @@ def test_estimates_in_readme_and_findings_are_those_of_the_tables():
 
 
 def test_every_figure_of_the_paper_has_a_verdict_in_both_readings():
-    first, many, *_ = re.findall(r"(?:^\|.*\n)+", TABLE, re.M)
+    first, _, many, *_ = re.findall(r"(?:^\|.*\n)+", TABLE, re.M)
     for table, columns in ((first, 2 * 2), (many, 1)):
         verdicts = re.findall(r"\*\*(holds|does not hold.*?|can't be decided.*?)\*\*", table)
         assert len(verdicts) == columns * 9
     assert TABLE.index(first) < 200  # on the first screen
     assert "0.463" in TABLE
+
+
+def test_the_readmes_answers_for_a_single_run_are_those_of_the_table():
+    many, few = {}, {}
+    for line in re.findall(r"^\| .* of \d+: .*\|$", TABLE, re.M):
+        images, claim, _, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        of = many if " of 200: " in line else few
+        of[images, claim] = [answer.strip("*") for answer in cells[2::3]]
+    row = r"^\| (NMI|loss), (standard MoA|MoA\+) \| [\d.]+ ((?:\| (?:no|yes)[^|]*)+)\|$"
+    printed = re.findall(row, README, re.M)
+    assert len(printed) == 4
+    for quantity, method, cells in printed:
+        claim = (
+            f"{quantity.replace('loss', 'Mixed loss')} of {method.replace('standard', 'Standard')}"
+        )
+        two, ten = (few[images, claim] for images in ("digits 0 and 1", TEN))
+        said = [cell.strip() for cell in cells.split("|")[1:]]
+        assert said == [*many["digits 0 and 1", claim], two[1], *ten]
 
 
 def test_every_audited_claim_has_a_section_a_verdict_and_a_file():

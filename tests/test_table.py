@@ -158,8 +158,12 @@ def verdicts(values: pd.Series, low: float, high: float) -> set[str]:
 
 def rows_collapsed(rows: pd.DataFrame) -> bool:
     """Tell whether one of M experts has all images but 1/(10 M) or less in every run."""
+    if rows["loads"].isna().any():  # of a reference method
+        return False
     loads = rows["loads"].str.split().map(lambda words: sorted(map(float, words)))
-    return bool((loads.map(lambda load: sum(load[:-1])) <= 0.1 / rows["experts"]).all())
+    return bool(
+        (loads.map(lambda load: sum(load[:-1])) < 0.1 / rows.reset_index()["experts"].iloc[0]).all()
+    )
 
 
 def rows_of(runs: pd.DataFrame, line: dict, title: str, split: str = "train") -> pd.DataFrame:
@@ -236,8 +240,24 @@ def single_runs_are_right(line: dict, runs: pd.DataFrame) -> bool:
     return bool(headings)
 
 
+def failures_are_right(line: dict, runs: pd.DataFrame) -> bool:
+    """Check the seeds of a configuration's failed trainings."""
+    rows = runs[runs["configuration"] == line["configuration"].strip("`")]
+    rows = rows[rows["split"] == "train"]
+    for column in ("mixture_error", "worst_error"):
+        start = "no better" if column == "mixture_error" else "an expert"
+        (said,) = (cell for heading, cell in line.items() if heading.startswith(start))
+        failed = [
+            row["seed"] for _, row in rows.iterrows() if not row[column] < row["mean_image_error"]
+        ]
+        if said != ", ".join(map(str, failed)):
+            return False
+    return len(rows) == int(line["trainings"])
+
+
 def glance_is_right(line: dict) -> bool:
     """Check the verdicts on one screen: each claim's line, which is computed again, has them so."""
+    single = [other for other in lines(TABLE) if "claim" in other and "verdict" not in other]
     for heading, said in line.items():
         if not heading.endswith(" seeds"):
             continue
@@ -247,12 +267,20 @@ def glance_is_right(line: dict) -> bool:
             for other in lines(TABLE)
             if "verdict" in other
             and (other["images"], other["claim"]) == (images, line["claim"])
-            and other.get(epochs, "").endswith(f"({seeds})")
+            and other.get(epochs, "").endswith((f"({seeds})", f"{seeds} of {seeds} collapsed"))
         )
         verdict = (
             of[f"verdict after {epochs}"] if f"verdict after {epochs}" in of else of["verdict"]
         )
-        if said != f"**{verdict.strip('*').split(' (')[0]}**: {of[epochs].split()[0]}":
+        mean = of[epochs] if "collapsed" in of[epochs] else of[epochs].split()[0]
+        answers = [
+            other[f"{epochs}: could one run have shown it?"].strip("*")
+            for other in single
+            if (other["images"], other["claim"]) == (images, line["claim"])
+            and f" of {seeds}: " in other.get(f"{epochs}: runs that round to it", "")
+        ]
+        one = "".join(f"; one run: {answer}" for answer in answers)
+        if said != f"**{verdict.strip('*').split(' (')[0]}**: {mean}{one}":
             return False
     return True
 
@@ -314,21 +342,23 @@ def means_are_right(line: dict, runs: pd.DataFrame) -> bool:
     headings = [heading.partition(", ") for heading in line]
     means = [(name, split) for name, _, split in headings if name in COLUMNS]
     assert len(means) >= 6
-    return all(
-        is_of(
-            line[f"{name}, {split}" if split else name],
-            rows_of(runs, line, line["method"], split or "train")[COLUMNS[name]],
-            -0.5 if name == "ARI" else 0,
-            np.inf if "loss" in name else 1,
-        )
-        for name, split in means
-    )
+    for name, split in means:
+        cell = line[f"{name}, {split}" if split else name]
+        rows = rows_of(runs, line, line["method"], split or "train")
+        low, high = -0.5 if name == "ARI" else 0, np.inf if "loss" in name else 1
+        if not is_of(cell, rows[COLUMNS[name]], low, high):
+            return False
+        if ("collapsed" in cell) != (name == "NMI" and rows_collapsed(rows)):
+            return False
+    return True
 
 
 def is_right(line: dict, runs: pd.DataFrame) -> bool:
     """Tell whether a line's words and its query name the same rows, and they give its cells."""
     if "claim" in line:
         return (claim_is_right if "verdict" in line else single_runs_are_right)(line, runs)
+    if "trainings" in line:
+        return failures_are_right(line, runs)
     return (comparison_is_right if "other" in line else means_are_right)(line, runs)
 
 
@@ -425,7 +455,9 @@ def test_failed_runs_are_named_and_in_no_mean(with_failed_runs):
     assert f"Failed, and in no mean below: {len(with_failed_runs)}." in table
     named = re.findall("^- `(models/.*)`: diverged in epoch 2$", table, re.M)
     assert sorted(named) == with_failed_runs
-    found = [line for line in lines(table) if line["study"] == "paper"]
+    found = [
+        x for x in lines(table) if x["study"] == "paper" and ("claim" in x) == ("verdict" in x)
+    ]
     two = next(x for x in found if x.get("claim") == "NMI of MoA+")
     assert two["6 epochs"].endswith("(9)")
     ten = {x["claim"]: x for x in found if "claim" in x and x["images"].startswith("all ten")}
@@ -441,7 +473,11 @@ def test_claims_and_metrics_go_on_without_failed_runs(with_failed_runs):
     write_metrics(plan)
     assert "can't be decided (fewer than 5 seeds)" in CLAIMS_TABLE.read_text(encoding="utf-8")
     said = glance.verdicts(plan)
-    assert re.search("Standard MoA: 0.08 +does not hold, 0.000 +can't be decided, no runs", said)
+    assert re.search(
+        "Standard MoA: 0.08 +does not hold, 10 of 10 collapsed; one run: no +"
+        "can't be decided, no runs; one run: not in 0 runs",
+        said,
+    )
     means = json.loads((METRICS / "mnist-all-n12665.json").read_text(encoding="utf-8"))
     assert means["moa"] == {"nmi": None, "loss": None}
     assert means["moa_plus"]["nmi"] > 0
