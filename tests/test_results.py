@@ -20,8 +20,10 @@ TABLE, *STUDIES = ((ROOT / place / "table.md").read_text(encoding="utf-8") for p
 PROSE = [path.relative_to(ROOT) for place in (ROOT, ROOT / "docs") for path in place.glob("*.md")]
 TEN = "all ten digits, 12,665 images"
 AUDIT = (ROOT / "results/audit.md").read_text(encoding="utf-8")
-README, FINDINGS = (
-    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/findings.md")
+MULTIVERSE = (ROOT / "results/multiverse.md").read_text(encoding="utf-8")
+README, FINDINGS, METHOD = (
+    (ROOT / name).read_text(encoding="utf-8")
+    for name in ("README.md", "docs/findings.md", "docs/method.md")
 )
 
 
@@ -58,8 +60,8 @@ def _check_rows(rows: pd.DataFrame, report: Report) -> None:
     assert len(rows) - len(ours) == references * len(SPLITS)
 
 
-def test_estimates_in_readme_and_findings_are_those_of_the_tables():
-    estimates = re.findall(r"\d\.\d+ \[\d\.\d+, \d\.\d+\]", README + FINDINGS)
+def test_estimates_in_prose_are_those_of_the_tables():
+    estimates = re.findall(r"\d\.\d+ \[\d\.\d+, \d\.\d+\]", README + FINDINGS + METHOD)
     assert len(estimates) >= 30
     for estimate in estimates:
         assert any(estimate in text for text in (TABLE, AUDIT, *STUDIES))
@@ -110,3 +112,61 @@ def test_links_lead_somewhere(page):
 
 def test_the_readme_reads_in_a_minute():
     assert len(README.encode()) <= 9 * 1024
+
+
+def words(text: str) -> str:
+    """Put text in one line, so that a sentence may be wrapped anywhere."""
+    return " ".join(text.split())
+
+
+def counts(pattern: str, text: str) -> tuple[int, ...]:
+    """Return the numbers of a sentence that must be there once."""
+    (found,) = re.findall(pattern, words(text))
+    return tuple(map(int, [found] if isinstance(found, str) else found))
+
+
+def test_findings_count_protocols_as_the_multiverse_does():
+    (every, failed, sound, higher, lower) = counts(
+        r"In none of (\d+) protocols .*? In (\d+) of them a training failed.*? the other (\d+) "
+        r"MoA\+ has the higher NMI in (\d+) and the lower loss in (\d+)",
+        FINDINGS,
+    )
+    assert counts(r"A training failed in (\d+) of (\d+)", MULTIVERSE) == (failed, every)
+    shares = MULTIVERSE.partition("## All four")[0]
+    for claim, count in (("higher nmi", higher), ("lower loss", lower)):
+        row = rf"MoA\+ has the {claim} \| \d+ of {every}: [^|]*\| (\d+) of (\d+):"
+        assert counts(row, shares) == (count, sound)
+    figures = counts(
+        r"Its NMI of 0.8 comes out in (\d+), .*? its loss of 0.008 in (\d+), standard MoA's NMI of "
+        r"0.08 in (\d+)",
+        FINDINGS,
+    )
+    for title, count in zip(
+        ("nmi of MoA+: 0.8", "loss of MoA+: 0.008", "nmi of Standard MoA: 0.08"),
+        figures,
+        strict=True,
+    ):
+        assert counts(rf"\| {re.escape(title)} \| (\d+) of {every}:", shares) == (count,)
+
+
+def test_findings_say_of_pairs_and_single_runs_what_the_tables_say():
+    pairs = next(text for text in STUDIES if "## All 45 pairs" in text)
+    won, *by_seed = counts(
+        r"clusters better than k-means on (\d+)\*\* by means over three seeds \(on (\d+), (\d+) "
+        r"and (\d+) by",
+        FINDINGS,
+    )
+    row = r"\| MoA\+ \| k-means \| (\d+) of 45 \| (\d+), (\d+), (\d+) \|"
+    assert counts(row, pairs) == (won, *by_seed)
+    nmi, loss, long = counts(
+        r"after 6 epochs (\d+) % have an NMI of MoA\+ that rounds to 0.8, and (\d+) % a loss .*? "
+        r"after 200 epochs (\d+) of 10 runs have the NMI",
+        FINDINGS,
+    )
+    row = (
+        r"\| digits 0 and 1 \| {} of MoA\+ \| [\d.]+ \| \d+ of 200: [^*]*\*\*yes \((\d+) % of runs"
+    )
+    assert counts(row.format("NMI"), TABLE) == (nmi,)
+    assert counts(row.format("Mixed loss"), TABLE) == (loss,)
+    row = r"\| digits 0 and 1 \| NMI of MoA\+ \|[^*]* of 10: [^*]*\*\*[^*]*\*\* \| (\d+) of 10:"
+    assert counts(row, TABLE) == (long,)

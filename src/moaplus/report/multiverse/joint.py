@@ -43,7 +43,9 @@ def joint_table(found: pd.DataFrame, lost: pd.Series) -> list[dict]:
                     "statistic": statistic,
                     "value": value,
                     "p": _format(exchange_p(every, compute)),
-                    "p without failed trainings": _format(exchange_p(fewer, compute)),
+                    "p without failed trainings": (
+                        _format(exchange_p(fewer, compute)) if len(fewer) > 1 else None
+                    ),
                 }
             )
     return table
