@@ -1,15 +1,12 @@
 """The tables of trainings that failed: of a report, and of all studies with records."""
 
-from collections.abc import Iterator
-
 import pandas as pd
 
-from moaplus.plan.runs import Run
 from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
 from moaplus.report.failures import CONSTANT, EXPERT, constant, expert
 from moaplus.report.lines import CONFIGURATION
-from moaplus.report.runs_table import recorded_runs
+from moaplus.report.runs_table import everything_recorded
 
 RULES = {CONSTANT: constant, EXPERT: expert}
 SUMMARY = """\
@@ -39,22 +36,13 @@ def failed_lines(runs: pd.DataFrame) -> list[dict]:
 def failed_everywhere(plan: Plan) -> list[str]:
     """Write which trainings failed, over the default studies and all whose records are in git."""
     table, total, diverged, known = [], 0, 0, 0
-    for name, runs in _studies(plan):
-        rows = recorded_runs(runs)
-        if rows is None:
-            continue
+    for name, runs, rows in everything_recorded(plan):
         trained = rows[rows["split"] == "train"]
         total, diverged = total + len(runs), diverged + len(runs) - len(trained)
         known += int(trained["worst_error"].notna().sum())
         table += [{"study": name} | line for line in failed_lines(trained)]
     text = SUMMARY.format(total=total, diverged=diverged, known=known)
     return [text, *([markdown(table)] if table else [])]
-
-
-def _studies(plan: Plan) -> Iterator[tuple[str, list[Run]]]:
-    for study in [*plan.named(*plan.default), *plan.scored]:
-        yield study.name, list(study.runs)
-    yield "multiverse", [run for protocol in plan.protocols for run in protocol.runs]
 
 
 def _listed(seeds: pd.Series) -> str:

@@ -1,6 +1,6 @@
 """The ratio of the losses, MoA+ over standard MoA, in which scale and normalisation cancel."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import product
 
 import numpy as np
@@ -13,7 +13,7 @@ from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown, share
 from moaplus.report.claims import PAPER_FIGURES
 from moaplus.report.failures import failed
-from moaplus.report.runs_table import recorded_runs
+from moaplus.report.runs_table import everything_recorded
 from moaplus.storage.frames import load_frame
 
 EXPERTS = 2  # the talk's
@@ -29,8 +29,9 @@ training or test images; the objective's value)."""
 FLOOR = """\
 What could specialisation give at all? The loss of a linear code (PCA) for each true class, over
 that of one for all images, with as many components each
-([linear_codes.csv](probes/linear_codes.csv)) is {floors}. To come below that, standard MoA must
-have been impaired, or the talk's two losses are of different kinds."""
+([linear_codes.csv](probes/linear_codes.csv)) is {floors}. If autoencoders are like linear codes in
+this, a ratio below it means that the talk's standard MoA was impaired, or that its two losses are
+of different kinds."""
 
 
 def band() -> tuple[float, float]:
@@ -47,7 +48,11 @@ def ratio_sections(plan: Plan) -> list[str]:
         UserError: if linear_codes.csv is missing or damaged.
     """
     low, high = band()
-    table = [line for name, runs in _studies(plan) if (line := _line(name, runs))]
+    table = [
+        _line(name, found)
+        for name, runs, rows in everything_recorded(plan)
+        if len(found := ratios(runs, rows))
+    ]
     text = INTRODUCTION.format(low=low, high=high, readings=len(READINGS))
     return [text, *([markdown(table)] if table else []), FLOOR.format(floors=_floors())]
 
@@ -79,12 +84,6 @@ def ratios(runs: Iterable[Run], rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=pd.MultiIndex.from_tuples(READINGS), dtype=float)
 
 
-def _studies(plan: Plan) -> Iterator[tuple[str, list[Run]]]:
-    for study in [*plan.named(*plan.default), *plan.scored]:
-        yield study.name, list(study.runs)
-    yield "multiverse", [run for protocol in plan.protocols for run in protocol.runs]
-
-
 def _pairs(runs: Iterable[Run]) -> list[tuple[str, str]]:
     """Return the folders of both models' trainings that differ in nothing else."""
     same: dict[tuple, dict[str, str]] = {}
@@ -99,11 +98,7 @@ def _pairs(runs: Iterable[Run]) -> list[tuple[str, str]]:
     ]
 
 
-def _line(name: str, runs: list[Run]) -> dict | None:
-    rows = recorded_runs(runs)
-    found = ratios(runs, rows) if rows is not None else pd.DataFrame()
-    if found.empty:
-        return None
+def _line(name: str, found: pd.DataFrame) -> dict:
     mixed, (low, high) = found[READINGS[0]], band()
     return {
         "study": name,

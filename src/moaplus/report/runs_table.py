@@ -91,6 +91,19 @@ def recorded_studies(plan: Plan, *names: str) -> list[tuple[Study, pd.DataFrame]
     return [(study, runs) for study, runs in zip(studies, rows, strict=True) if runs is not None]
 
 
+def everything_recorded(plan: Plan) -> Iterator[tuple[str, list[Run], pd.DataFrame]]:
+    """Yield a name, runs and their rows for all that git or a default run has the records of.
+
+    That is the default studies, those that keep scores alone, and the multiverse.
+    """
+    named = {study.name: study.runs for study in [*plan.named(*plan.default), *plan.scored]}
+    named["multiverse"] = [run for protocol in plan.protocols for run in protocol.runs]
+    for name, runs in named.items():
+        rows = recorded_runs(runs)
+        if rows is not None:
+            yield name, list(runs), rows
+
+
 def load_curves(run: Run) -> pd.DataFrame:
     """Load the curves of a run from its record: a row for each epoch, none of one that diverged.
 
