@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from moaplus.plan.runs import Selection, Study
-from moaplus.report.cells import Share, improvement, mean_of, paired_difference
+from moaplus.report.cells import Cell, Share, improvement, mean_of, paired_difference
 from moaplus.report.failures import all_collapsed, failed
 from moaplus.report.lines import lines_of, rows_by_line
 from moaplus.report.quantities import LOSSES, QUANTITIES
@@ -130,6 +130,11 @@ class ClaimResult:
     single: SingleRun | None = None
 
     @property
+    def cell(self) -> Cell:
+        """Return what tables print of the measurement."""
+        return Cell(self.measured, QUANTITIES[self.column], self.collapsed)
+
+    @property
     def enough(self) -> int | None:
         """Return how many seeds would decide what is open: 0 if unknown, None if it is decided."""
         if self.verdict.word != OPEN:
@@ -213,13 +218,12 @@ def single_run(figure: PaperFigure, column: str, rows: pd.DataFrame) -> SingleRu
     shown = rows[column].between(low, high) & ~failed(rows, column)
     rounding = Share(int(shown.sum()), len(rows), "exact")
     prediction = prediction_interval(rows[column].to_numpy(), *QUANTITIES[column].range)
+    verdict = Verdict(f"not in {len(rows)} runs")
     if rounding.count:
-        return SingleRun(
-            rounding, prediction, Verdict(SHOWN, f"{100 * shown.mean():.0f} % of runs")
-        )
-    if prediction.high < low or prediction.low > high:
-        return SingleRun(rounding, prediction, Verdict(EXCLUDED))
-    return SingleRun(rounding, prediction, Verdict(f"not in {len(rows)} runs"))
+        verdict = Verdict(SHOWN, f"{100 * shown.mean():.0f} % of runs")
+    elif prediction.high < low or prediction.low > high:
+        verdict = Verdict(EXCLUDED)
+    return SingleRun(rounding, prediction, verdict)
 
 
 def _columns(quantity: str) -> tuple[str, ...]:

@@ -2,11 +2,10 @@
 
 import pandas as pd
 
-from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
 from moaplus.report.failures import CONSTANT, EXPERT, constant, expert
 from moaplus.report.lines import CONFIGURATION
-from moaplus.report.runs_table import everything_recorded
+from moaplus.report.runs_table import Recorded
 
 RULES = {CONSTANT: constant, EXPERT: expert}
 SUMMARY = """\
@@ -33,10 +32,14 @@ def failed_lines(runs: pd.DataFrame) -> list[dict]:
     return lines
 
 
-def failed_everywhere(plan: Plan) -> list[str]:
-    """Write which trainings failed, over the default studies and all whose records are in git."""
+def failed_everywhere(recorded: list[Recorded]) -> list[str]:
+    """Write which trainings failed, over the default studies and all whose records are in git.
+
+    Args:
+        recorded: as of `everything_recorded`.
+    """
     table, total, diverged, known = [], 0, 0, 0
-    for name, runs, rows in everything_recorded(plan):
+    for name, runs, rows in recorded:
         trained = rows[rows["split"] == "train"]
         total, diverged = total + len(runs), diverged + len(runs) - len(trained)
         known += int(trained["worst_error"].notna().sum())

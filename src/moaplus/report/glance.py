@@ -7,11 +7,10 @@ import pandas as pd
 from moaplus.plan.results import CLAIMS_PAGE, FIGURES, MULTIVERSE, OPENING, RESULTS, report_of
 from moaplus.plan.runs import Study
 from moaplus.plan.studies import Plan
-from moaplus.report.cells import Cell, markdown
+from moaplus.report.cells import markdown
 from moaplus.report.claims import PAPER_COMPARISONS, ClaimResult, claim_results, format_verdict
 from moaplus.report.html import rendered
 from moaplus.report.paper_section import LONG, PAPER, SEEDS, count_seeds, format_epochs
-from moaplus.report.quantities import QUANTITIES
 from moaplus.report.runs_table import read_runs, recorded_studies
 from moaplus.report.titles import format_images
 from moaplus.storage.files import save_text
@@ -97,8 +96,7 @@ def _in_short(results: list[ClaimResult]) -> dict[str, str]:
 
 def _mean(result: ClaimResult) -> str:
     """Print our mean, or that there is none."""
-    cell = Cell(result.measured, QUANTITIES[result.column], result.collapsed)
-    return (str(cell) if result.collapsed else cell.mean) or "no runs"
+    return (str(result.cell) if result.collapsed else result.cell.mean) or "no runs"
 
 
 def _single(result: ClaimResult) -> str:

@@ -23,7 +23,12 @@ from moaplus.report.failed_trainings import failed_everywhere
 from moaplus.report.multiverse.readings import USUAL, failures, held, outcomes
 from moaplus.report.paper_section import LONG, PAPER, SEEDS
 from moaplus.report.ratio import ratio_sections
-from moaplus.report.runs_table import read_runs, recorded_runs, recorded_studies
+from moaplus.report.runs_table import (
+    everything_recorded,
+    read_runs,
+    recorded_runs,
+    recorded_studies,
+)
 from moaplus.report.titles import format_images
 from moaplus.storage.files import UserError, save_text
 from moaplus.storage.frames import load_frame, save_frame
@@ -199,15 +204,16 @@ def write_claims(plan: Plan) -> None:
         }
         for row in table
     ]
+    recorded = everything_recorded(plan)
     parts = [
         "# The paper's claims",
         summary,
         INTRODUCTION,
         markdown(lines),
         "## The ratio of the losses",
-        *ratio_sections(plan),
+        *ratio_sections(recorded),
         "## Failed trainings",
-        *failed_everywhere(plan),
+        *failed_everywhere(recorded),
     ]
     save_text(CLAIMS_PAGE, "\n\n".join(parts) + "\n")
 

@@ -141,11 +141,10 @@ def _results(
 
 def _measured(result: ClaimResult) -> str:
     """Print a mean; where trainings failed, also that of the others."""
-    quantity = QUANTITIES[result.column]
-    mean = str(Cell(result.measured, quantity, result.collapsed))
     if not result.failed:
-        return mean
-    return f"{mean}; without {result.failed} failed: {Cell(result.without_failed, quantity)}"
+        return str(result.cell)
+    others = Cell(result.without_failed, QUANTITIES[result.column])
+    return f"{result.cell}; without {result.failed} failed: {others}"
 
 
 def _single(result: ClaimResult, epochs: str) -> dict[str, object]:
@@ -159,7 +158,7 @@ def _single(result: ClaimResult, epochs: str) -> dict[str, object]:
 
 def format_improvement(probability: Estimate | None) -> str | None:
     """Print a probability of improvement, where there is one, with its interval."""
-    return None if probability is None else probability.format(2).rpartition(" (")[0]
+    return None if probability is None else probability.format_interval(2)
 
 
 def _format_enough(seeds: int | None) -> str | None:

@@ -9,11 +9,10 @@ import pandas as pd
 from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.results import PROBES
 from moaplus.plan.runs import SPLITS, Run
-from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown, share
 from moaplus.report.claims import PAPER_FIGURES
 from moaplus.report.failures import failed
-from moaplus.report.runs_table import everything_recorded
+from moaplus.report.runs_table import Recorded
 from moaplus.storage.frames import load_frame
 
 EXPERTS = 2  # the talk's
@@ -41,17 +40,18 @@ def band() -> tuple[float, float]:
     return ours[0] / standard[1], ours[1] / standard[0]
 
 
-def ratio_sections(plan: Plan) -> list[str]:
+def ratio_sections(recorded: list[Recorded]) -> list[str]:
     """Write the ratio by study, and the floor that linear codes suggest.
+
+    Args:
+        recorded: as of `everything_recorded`.
 
     Raises:
         UserError: if linear_codes.csv is missing or damaged.
     """
     low, high = band()
     table = [
-        _line(name, found)
-        for name, runs, rows in everything_recorded(plan)
-        if len(found := ratios(runs, rows))
+        _line(name, found) for name, runs, rows in recorded if len(found := ratios(runs, rows))
     ]
     text = INTRODUCTION.format(low=low, high=high, readings=len(READINGS))
     return [text, *([markdown(table)] if table else []), FLOOR.format(floors=_floors())]

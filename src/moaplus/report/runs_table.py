@@ -21,6 +21,7 @@ from moaplus.theory.scores import clustering_scores
 
 # Columns of text.
 WORDS = ("architecture", "variant", "channels", "gate", "schedule", "views", "configuration")
+Recorded = tuple[str, list[Run], pd.DataFrame]  # a study's name, its runs, and their rows
 FAILED = "failed"  # why the training of a row's run diverged
 
 
@@ -91,17 +92,15 @@ def recorded_studies(plan: Plan, *names: str) -> list[tuple[Study, pd.DataFrame]
     return [(study, runs) for study, runs in zip(studies, rows, strict=True) if runs is not None]
 
 
-def everything_recorded(plan: Plan) -> Iterator[tuple[str, list[Run], pd.DataFrame]]:
-    """Yield a name, runs and their rows for all that git or a default run has the records of.
+def everything_recorded(plan: Plan) -> list[Recorded]:
+    """Return all that git or a default run has the records of.
 
     That is the default studies, those that keep scores alone, and the multiverse.
     """
     named = {study.name: study.runs for study in [*plan.named(*plan.default), *plan.scored]}
     named["multiverse"] = [run for protocol in plan.protocols for run in protocol.runs]
-    for name, runs in named.items():
-        rows = recorded_runs(runs)
-        if rows is not None:
-            yield name, list(runs), rows
+    found = ((name, list(runs), recorded_runs(runs)) for name, runs in named.items())
+    return [(name, runs, rows) for name, runs, rows in found if rows is not None]
 
 
 def load_curves(run: Run) -> pd.DataFrame:

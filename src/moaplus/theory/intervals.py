@@ -33,8 +33,12 @@ class Estimate:
 
         Zero has no sign.
         """
+        return f"{self.format_interval(digits)} ({self.n})"
+
+    def format_interval(self, digits: int) -> str:
+        """Format it without the number of seeds."""
         interval = f" [{self.low:z.{digits}f}, {self.high:z.{digits}f}]"
-        return f"{self.mean:z.{digits}f}{'' if np.isnan(self.low) else interval} ({self.n})"
+        return f"{self.mean:z.{digits}f}{'' if np.isnan(self.low) else interval}"
 
 
 def estimate(values: np.ndarray) -> Estimate:
