@@ -14,7 +14,7 @@ import torch
 from textbook import TextbookMixture, loader
 from torch.utils.flop_counter import FlopCounterMode
 
-from moaplus.mixture.fit import Adam, State, epoch, start
+from moaplus.mixture.fit import Optimizer, State, epoch, start
 from moaplus.mixture.networks import Flat
 from moaplus.mixture.outcome import Outcome, residual_products
 from moaplus.plan.runs import Run
@@ -36,7 +36,7 @@ def ours(run: Run, images: torch.Tensor, device: torch.device) -> Callable[[], N
 def modules(run: Run, images: torch.Tensor, device: torch.device) -> Callable[[], None]:
     """Return the same by the modules that define the mixture, under autograd."""
     network = Flat(build(run).to(device))
-    state = State(network, Adam(network.vector), torch.Generator().manual_seed(run.seed))
+    state = State(network, Optimizer(network.vector), torch.Generator().manual_seed(run.seed))
     return epoch_of(state, run, images.to(device))
 
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from moaplus.mixture.fit import Adam
+from moaplus.mixture.fit import Optimizer
+from moaplus.mixture.optimizers.sgd import sgd
 from moaplus.mixture.schedules.one_cycle import one_cycle
 
 
@@ -11,7 +12,7 @@ from moaplus.mixture.schedules.one_cycle import one_cycle
 def test_updates_are_those_of_torch_optim(updates, decay):
     target = torch.randn(5, generator=torch.Generator().manual_seed(0))
     ours, theirs = torch.zeros(5), torch.nn.Parameter(torch.zeros(5))
-    adam = Adam(ours, decay)
+    adam = Optimizer(ours, weight_decay=decay)
     if decay:
         reference = torch.optim.AdamW([theirs], weight_decay=decay, fused=True)
     else:
@@ -32,3 +33,30 @@ def test_updates_are_those_of_torch_optim(updates, decay):
 
 def test_a_single_update_has_a_finite_rate():
     assert 0 < one_cycle(0, 1, 0.016) <= 0.016
+
+
+@pytest.mark.parametrize(("decay", "clip_norm"), [(0, 0), (0.1, 0), (0, 0.5), (0.1, 3)])
+def test_sgd_and_clipping_are_those_of_torch(decay, clip_norm):
+    target = torch.randn(5, generator=torch.Generator().manual_seed(0))
+    ours, theirs = torch.zeros(5), torch.nn.Parameter(torch.zeros(5))
+    optimizer = Optimizer(ours, sgd, weight_decay=decay, clip_norm=clip_norm)
+    reference = torch.optim.SGD([theirs], lr=0.02, momentum=0.9, weight_decay=decay)
+    for _ in range(20):
+        optimizer.step(2 * (ours - target), 0.02)
+        theirs.grad = 2 * (theirs.detach() - target)
+        if clip_norm:
+            torch.nn.utils.clip_grad_norm_([theirs], clip_norm)
+        reference.step()
+        torch.testing.assert_close(ours, theirs.detach(), rtol=1e-5, atol=1e-7)
+
+
+def test_rates_are_of_parts_of_the_weights():
+    first, second = torch.randn(2, 5, generator=torch.Generator().manual_seed(0))
+    whole = Optimizer(torch.cat([first, second]), rates=((5, 1.0), (5, 0.1)))
+    parts = [Optimizer(first.clone()), Optimizer(second.clone())]
+    for _ in range(3):
+        gradient = torch.randn(10)
+        whole.step(gradient, 0.5)
+        for part, g, rate in zip(parts, gradient.split(5), (0.5, 0.05), strict=True):
+            part.step(g, rate)
+    assert torch.equal(whole.weights, torch.cat([part.weights for part in parts]))

@@ -183,14 +183,14 @@ def test_a_dead_component_takes_half_of_the_largest_until_the_head_is_chosen():
 def test_half_way_the_best_head_comes_first_with_all_that_the_optimizer_knows_of_it():
     state, images = training()
     run(state, images, epochs=1)
-    gate, adam, before = state.network.mixture.gate, state.optimizer, {}
+    gate, moments = state.network.mixture.gate, list(state.optimizer.moments.values())
     with torch.no_grad():
         logits = gate.eval().by_head(images)
-    before = [vector.clone() for vector in (adam.means, adam.squares)]
-    state.network.on_midpoint(torch.tensor([3.0, 2, -1, 5, 0]), adam.means, adam.squares)
+    before = [vector.clone() for vector in moments]
+    state.network.on_midpoint(torch.tensor([3.0, 2, -1, 5, 0]), *moments)
     with torch.no_grad():
         torch.testing.assert_close(gate.by_head(images), logits[[2, 1, 0, 3, 4]])
-    for ours, theirs in zip((adam.means, adam.squares), before, strict=True):
+    for ours, theirs in zip(moments, before, strict=True):
         ours, theirs = (
             state.network.views(vector)["gate.heads.weight"].view(5, 3, -1)
             for vector in (ours, theirs)

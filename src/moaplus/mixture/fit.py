@@ -1,6 +1,7 @@
 """The training loop: images in, weights and a history out. It knows no file and no plan."""
 
 import ctypes
+import inspect
 import json
 import math
 from collections.abc import Callable, Collection, Sequence
@@ -9,17 +10,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim.adam import adam
 
 from moaplus.mixture.history import EpochStatistics, NotFiniteError
 from moaplus.mixture.networks import Flat, Images, MixtureOfAutoencoders
+from moaplus.mixture.optimizers.adam import adam
 from moaplus.mixture.outcome import Outcome
 
 Objective = Callable[[Outcome], Tensor]  # a value, or one for each head of the gate
 Schedule = Callable[[int, int, float], float]  # update, all updates, peak -> learning rate
+Update = Callable[..., None]  # of weights by a gradient: a function of `optimizers`
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # parameters of mallopt, in bytes (malloc.h)
-OPTIMIZER_STATE = ("weights", "means", "squares", "count")
 
 
 def keep_freed_memory() -> None:
@@ -34,41 +35,64 @@ def keep_freed_memory() -> None:
         libc.mallopt(M_TRIM_THRESHOLD, 2**30)
 
 
-class Adam:
-    """Adam on a vector, with its usual constants (Kingma and Ba 2015, "Adam", algorithm 1).
+class Optimizer:
+    """Updates a vector of weights by gradients of an objective.
 
-    With weight decay it is AdamW (Loshchilov and Hutter 2019, algorithm 2). torch.optim.Adam
-    imports torch's compiler, more than a second in each of many short runs; this is torch's
-    functional Adam with the state that it needs.
+    Attributes:
+        weights: (parameters,), changed in place.
+        updates: so far, which is the schedule's state.
+        moments: what the update rule remembers, by name: (parameters,) each.
+        counts: of updates, as torch wants them: one for the weights of each rate.
     """
 
-    def __init__(self, weights: Tensor, weight_decay: float = 0):
-        self.weights, self.weight_decay = weights, weight_decay
-        self.updates = 0
-        self.means, self.squares = torch.zeros_like(weights), torch.zeros_like(weights)
-        self.count = torch.zeros((), device=weights.device)  # of updates, as torch wants it
+    def __init__(
+        self,
+        weights: Tensor,
+        update: Update = adam,
+        *,
+        weight_decay: float = 0,
+        clip_norm: float = 0,
+        rates: Sequence[tuple[int, float]] = (),
+    ):
+        """Begin with moments of 0.
+
+        Args:
+            weights: as above.
+            update: a function of `optimizers`.
+            weight_decay: of the update rule.
+            clip_norm: the largest norm of a gradient, to which longer ones are scaled down
+                (Pascanu et al. 2013); 0: any.
+            rates: how many weights, in their order, have which factor on the learning rate; all of
+                them 1 without it.
+        """
+        self.weights, self.update, self.updates = weights, update, 0
+        self.weight_decay, self.clip_norm = weight_decay, clip_norm
+        sizes, self.factors = zip(*(rates or [(len(weights), 1.0)]), strict=True)
+        self.sizes = list(sizes)
+        _, _, *names = inspect.getfullargspec(update).args  # after the weights and the gradient
+        self.moments = {name: torch.zeros_like(weights) for name in names}
+        self.counts = torch.zeros(len(sizes), device=weights.device)
 
     @torch.no_grad()
     def step(self, gradient: Tensor, learning_rate: float) -> None:
-        """Update the weights, in place."""
-        adam(
-            [self.weights],
-            [gradient],
-            [self.means],
-            [self.squares],
-            max_exp_avg_sqs=[],
-            state_steps=[self.count],
-            fused=True,
-            amsgrad=False,
-            beta1=0.9,
-            beta2=0.999,
-            lr=learning_rate,
-            weight_decay=self.weight_decay,
-            decoupled_weight_decay=True,
-            eps=1e-8,
-            maximize=False,
-        )
+        """Update the weights by a gradient (parameters,), which may be changed too."""
+        if self.clip_norm:
+            gradient.mul_((self.clip_norm / gradient.norm()).clamp(max=1))
+        vectors = (self.weights, gradient, *self.moments.values())
+        parts = zip(*(vector.split(self.sizes) for vector in vectors), strict=True)
+        for part, factor, count in zip(parts, self.factors, self.counts, strict=True):
+            self.update(
+                *part,
+                count=count,
+                learning_rate=factor * learning_rate,
+                weight_decay=self.weight_decay,
+            )
         self.updates += 1
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """Return all tensors that an update changes, by name."""
+        return {"weights": self.weights, "counts": self.counts, **self.moments}
 
 
 @dataclass
@@ -77,13 +101,13 @@ class State:
 
     Attributes:
         network: the mixture in training, with its weights.
-        optimizer: Adam's moments, and the number of updates, which is the schedule's state.
+        optimizer: with its moments, and the number of updates, which is the schedule's state.
         order: the generator that shuffles the images.
         rows: the history, one row for each epoch so far.
     """
 
     network: Flat
-    optimizer: Adam
+    optimizer: Optimizer
     order: torch.Generator
     rows: list[dict] = field(default_factory=list)
 
@@ -103,8 +127,10 @@ class State:
     def snapshot(self) -> tuple[dict[str, np.ndarray], str]:
         """Return the state as arrays by name, torch's own random state included, and as JSON."""
         optimizer = self.optimizer
-        tensors = {name: getattr(optimizer, name) for name in OPTIMIZER_STATE}
-        tensors |= {"order": self.order.get_state(), "random": torch.get_rng_state()}
+        tensors = optimizer.state | {
+            "order": self.order.get_state(),
+            "random": torch.get_rng_state(),
+        }
         if optimizer.weights.is_cuda:
             tensors["random_cuda"] = torch.cuda.get_rng_state()
         arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
@@ -114,8 +140,8 @@ class State:
         """Bring back, in place, the state that `snapshot` returned."""
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         with torch.no_grad():
-            for name in OPTIMIZER_STATE:
-                getattr(self.optimizer, name).copy_(tensors[name])
+            for name, tensor in self.optimizer.state.items():
+                tensor.copy_(tensors[name])
         self.order.set_state(tensors["order"])
         torch.set_rng_state(tensors["random"])
         if "random_cuda" in tensors:
@@ -128,7 +154,10 @@ def start(
     mixture: MixtureOfAutoencoders,
     seed: int,
     *,
+    optimizer: Update = adam,
     weight_decay: float = 0,
+    clip_norm: float = 0,
+    gate_rate: float = 1,
     views: Collection[str] = (),
 ) -> State:
     """Return the state of a training before its first epoch.
@@ -136,11 +165,19 @@ def start(
     Args:
         mixture: with its initial weights.
         seed: of the generator that shuffles the images.
+        optimizer: a function of `optimizers`.
         weight_decay: of the optimizer, for all weights.
+        clip_norm: the largest norm of a gradient; 0: any.
+        gate_rate: factor on the learning rate of the gate.
         views: augmentations, for a gate that is trained on views of the images.
     """
     network = mixture.train().flat(views)
-    return State(network, Adam(network.vector, weight_decay), torch.Generator().manual_seed(seed))
+    gate = sum(weight.numel() for weight in mixture.gate.parameters())
+    experts = len(network.vector) - gate
+    rates = () if gate_rate == 1 else ((experts, 1.0), (gate, gate_rate))
+    settings = {"weight_decay": weight_decay, "clip_norm": clip_norm, "rates": rates}
+    updates = Optimizer(network.vector, optimizer, **settings)
+    return State(network, updates, torch.Generator().manual_seed(seed))
 
 
 def fit(
@@ -153,7 +190,8 @@ def fit(
     learning_rate: float,
     schedule: Schedule,
     ridge: float,
-    after_epoch: Callable[[State], None] = lambda state: None,
+    pretrain: int = 0,
+    after_epoch: Callable[[State], bool | None] = lambda state: None,
 ) -> None:
     """Train from `state` to the last epoch.
 
@@ -166,7 +204,10 @@ def fit(
         learning_rate: the peak of the schedule.
         schedule: of the learning rate.
         ridge: the smallest eigenvalue that Γ/n may have where it is inverted.
-        after_epoch: called with the state after each epoch, for checkpoints and progress.
+        pretrain: the first of the epochs in which each expert learns all images alike, and the gate
+            nothing.
+        after_epoch: called with the state after each epoch, for checkpoints and progress; where it
+            returns true, that epoch is the last.
 
     Raises:
         NotFiniteError: if the training diverges: the objective, an error or Γ is not finite.
@@ -181,11 +222,18 @@ def fit(
         shuffled = torch.randperm(len(images), generator=state.order).to(images.device)
         batches = network.batches(shuffled, batch_size)
         network.on_epoch_start(len(state.rows) / epochs, images.index_select(0, batches[0]))
-        statistics = epoch(state, images, batches, objective, rate, ridge)
+        loss = objective if len(state.rows) >= pretrain else all_alike
+        statistics = epoch(state, images, batches, loss, rate, ridge)
         if len(state.rows) == math.ceil(epochs / 2):
-            network.on_midpoint(statistics.by_head(), optimizer.means, optimizer.squares)
-        after_epoch(state)
+            network.on_midpoint(statistics.by_head(), *optimizer.moments.values())
+        if after_epoch(state):
+            break
     network.on_training_end(images)
+
+
+def all_alike(outcome: Outcome) -> Tensor:
+    """Compute the mean of all experts' errors on all images, of which no gate knows."""
+    return outcome.errors.mean()
 
 
 def epoch(

@@ -127,7 +127,8 @@ class Flat:
 
         It may be overwritten by the next call.
         """
-        gradients = torch.autograd.grad(value, self.leaves)
+        unused = {"allow_unused": True, "materialize_grads": True}  # as the gate's in pre-training
+        gradients = torch.autograd.grad(value, self.leaves, **unused)
         return torch.cat([gradient.flatten() for gradient in gradients])
 
     def on_epoch_start(self, progress: float, images: Tensor) -> None:

@@ -20,6 +20,7 @@ class Outcome:
         views: logits of two views of each image of the batch by every head of the gate,
             (2, heads, m, M), if it sees views; n of these m images are those above.
         ridge: the smallest eigenvalue that Γ/n may have where it is inverted.
+        top_1: whether an image goes to one expert alone, the one with the largest logit.
     """
 
     products: Tensor
@@ -27,11 +28,19 @@ class Outcome:
     views: Tensor | None = None
     _: KW_ONLY
     ridge: float
+    top_1: bool = False
 
     @cached_property
     def concentrations(self) -> Tensor:
-        """Compute P, (n, M): the softmax of the logits."""
-        return self.logits.softmax(dim=1)
+        """Compute P, (n, M): the softmax of the logits.
+
+        With top-1 routing its values are 0 and 1, and its gradient is that of the softmax (Bengio,
+        Léonard and Courville 2013, "Estimating or propagating gradients", straight-through).
+        """
+        P = self.logits.softmax(dim=1)
+        if not self.top_1:
+            return P
+        return torch.zeros_like(P).scatter(1, P.argmax(dim=1, keepdim=True), 1) + P - P.detach()
 
     @cached_property
     def errors(self) -> Tensor:

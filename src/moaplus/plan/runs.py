@@ -137,6 +137,7 @@ class Run:
             f"moaplus.mixture.architectures.{self.network.architecture}",
             f"moaplus.mixture.gates.{self.network.gate}",
             f"moaplus.mixture.schedules.{self.training.schedule}",
+            f"moaplus.mixture.optimizers.{self.training.optimizer}",
         )
 
     def settings(self) -> dict:

@@ -36,10 +36,15 @@ class Training(Block):
 
     epochs: whole(1, 100_000, "passes over the training images")
     batch_size: whole(1, 60_000, "images in a batch")
-    learning_rate: number(1e-9, 1000, "the peak of the schedule, with Adam")
+    learning_rate: number(1e-9, 1000, "the peak of the schedule")
     schedule: choice(names("mixture/schedules"), "of the learning rate")
     ridge: number(1e-12, 1, "smallest eigenvalue that Γ/n may have where it is inverted")
-    weight_decay: number(0, 10, "of AdamW; 0 is Adam") = 0
+    weight_decay: number(0, 10, "of the optimizer; Adam with it is AdamW") = 0
+    optimizer: choice(names("mixture/optimizers"), "sgd has a momentum of 0.9") = "adam"
+    gate_rate: number(0, 1000, "factor on the learning rate of the gate") = 1
+    clip_norm: number(0, 1e9, "largest norm of a gradient; 0: any") = 0
+    pretrain: whole(0, 100_000, "epochs, of all, that train each expert on all images") = 0
+    routing: choice(("soft", "top_1"), "top_1: each image to one expert, in the loss") = "soft"
     views: list_of(
         choice(VIEWS), description="how two views of an image may differ, for gates that see views"
     ) = ()

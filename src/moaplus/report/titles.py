@@ -48,6 +48,11 @@ SETTINGS = {
     "ridge": "ridge {}",
     "weight_decay": "weight decay {}",
     "views": "views: {}",
+    "optimizer": "optimizer: {}",
+    "gate_rate": "gate's learning rate times {}",
+    "clip_norm": "gradients up to {}",
+    "pretrain": "{} epochs of pre-training",
+    "routing": "{} routing in the loss",
 }
 
 

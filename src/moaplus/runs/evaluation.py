@@ -40,10 +40,10 @@ def evaluate(run: Run, device: str = "cpu", threads: int = 1) -> None:
     images = load_images(run.selection)
     arrays = {}
     for split in SPLITS:
-        for name, values in _outcomes(network, torch.from_numpy(images[split]), target).items():
+        for name, values in outcomes(network, torch.from_numpy(images[split]), target).items():
             arrays[f"{split}_{name}"] = values.numpy()
     noise = np.random.default_rng(0).random((NOISE_IMAGES, SIDE, SIDE), dtype=np.float32)
-    arrays["noise_errors"] = _outcomes(network, torch.from_numpy(noise), target)["errors"].numpy()
+    arrays["noise_errors"] = outcomes(network, torch.from_numpy(noise), target)["errors"].numpy()
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             reason = f"{run.model}: {name} are not finite; {DIVERGED_REMEDY}"
@@ -55,7 +55,7 @@ def evaluate(run: Run, device: str = "cpu", threads: int = 1) -> None:
 
 
 @torch.no_grad()
-def _outcomes(network: Flat, images: Tensor, target: torch.device) -> dict[str, Tensor]:
+def outcomes(network: Flat, images: Tensor, target: torch.device) -> dict[str, Tensor]:
     """Return P, e and the errors of the mixed reconstruction for all images, batch by batch."""
     n, M = len(images), network.mixture.count
     # Allocated once: small results kept between large batches would fragment the memory.

@@ -1,8 +1,10 @@
 """One run: from its description to the files that training and evaluation write."""
 
+import dataclasses
 import functools
 import hashlib
 import importlib
+import inspect
 import json
 import sys
 from collections.abc import Callable
@@ -21,7 +23,9 @@ from moaplus.runs.model import DIVERGED_REMEDY, DivergedError, made_by, prepare_
 from moaplus.storage.files import UserError
 
 PROGRESS = ("epoch", "objective", "mixture_error", "routed_error")  # what the log says of an epoch
-START_SETTINGS = set(start.__kwdefaults__)  # of a training, that `start` takes
+# The settings of a training that each of the two takes.
+START_SETTINGS = set(start.__kwdefaults__)
+FIT_SETTINGS = set(inspect.signature(fit).parameters) & set(Training.model_fields)
 
 
 def train(
@@ -55,8 +59,7 @@ def train(
         raise UserError(f"{run.folder}: {run.experts} experts for {len(images)} images")
     torch.manual_seed(run.seed)
     mixture = MixtureOfAutoencoders(run.experts, **dict(run.network)).to(target)
-    settings = {key: getattr(run.training, key) for key in START_SETTINGS}
-    state = start(mixture, run.seed, **settings)
+    state = start(mixture, run.seed, **start_kwargs(run.training))
     weights, failed = {}, None
     try:
         _fit(files, state, images, target, checkpoint_every)
@@ -70,14 +73,23 @@ def train(
 
 
 def objective_of(run: Run) -> Objective:
-    """Return the run's training loss, its constants filled in."""
-    return functools.partial(chosen("objectives", run.objective), **run.constants)
+    """Return the run's training loss, its constants filled in and its routing as it is set."""
+    objective = functools.partial(chosen("objectives", run.objective), **run.constants)
+    if run.training.routing == "soft":
+        return objective
+    return lambda outcome: objective(dataclasses.replace(outcome, top_1=True))
+
+
+def start_kwargs(training: Training) -> dict:
+    """Return the arguments of `start` that say how to train: the optimizer by its function."""
+    settings = dict(training) | {"optimizer": chosen("optimizers", training.optimizer)}
+    return {key: settings[key] for key in START_SETTINGS}
 
 
 def fit_kwargs(training: Training) -> dict:
     """Return the arguments of `fit` that say how to train: the schedule by its function."""
     settings = dict(training) | {"schedule": chosen("schedules", training.schedule)}
-    return {key: value for key, value in settings.items() if key not in START_SETTINGS}
+    return {key: settings[key] for key in FIT_SETTINGS}
 
 
 def chosen(package: str, name: str) -> Callable:

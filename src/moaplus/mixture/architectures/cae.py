@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from moaplus.mixture.gates.small import SmallGate
 from moaplus.mixture.layers import LEAK, SIDE, ExpertConv, ExpertLinear, ExpertUpConv
 from moaplus.mixture.networks import Flat
 
@@ -63,7 +64,7 @@ def flat(mixture: nn.Module) -> Flat:
     c1, c2 = mixture.experts.channels
     weight = next(mixture.parameters())
     applies = weight.is_cpu and weight.dtype == torch.float32 and c1 % 4 == 0 and c2 % 8 == 0
-    if applies and is_compiled():
+    if applies and isinstance(mixture.gate, SmallGate) and is_compiled():
         from moaplus.mixture.fused import FusedCAE
 
         return FusedCAE(mixture)

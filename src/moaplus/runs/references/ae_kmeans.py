@@ -9,7 +9,7 @@ from moaplus.mixture.networks import MixtureOfAutoencoders
 from moaplus.mixture.objectives.moa import moa
 from moaplus.runs.model import DIVERGED_REMEDY, DivergedError, prepare_device
 from moaplus.runs.references.kmeans import clusterer as clusterer
-from moaplus.runs.training import fit_kwargs
+from moaplus.runs.training import fit_kwargs, start_kwargs
 
 
 def embed(images, seed, settings):
@@ -18,7 +18,7 @@ def embed(images, seed, settings):
     torch.manual_seed(seed)
     network, training = settings.network, settings.training
     mixture = MixtureOfAutoencoders(1, "cae", network.channels, network.latent)
-    state = start(mixture, seed, weight_decay=training.weight_decay)
+    state = start(mixture, seed, **start_kwargs(training))
     try:
         fit(state, _squares(images), moa, **fit_kwargs(training))
     except NotFiniteError as error:
