@@ -18,7 +18,18 @@ PACKAGE = ROOT / "src/moaplus"
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 TOOLS = sorted(path for folder in ("benchmarks", "tests") for path in (ROOT / folder).glob("*.py"))
 # From the top floor to the ground, where two stand side by side.
-FLOORS = ("audit", "report", "runs", "provenance", "mixture", "data", "plan", "theory", "storage")
+FLOORS = (
+    "search",
+    "audit",
+    "report",
+    "runs",
+    "provenance",
+    "mixture",
+    "data",
+    "plan",
+    "theory",
+    "storage",
+)
 APART = {"theory": set(), "storage": set(), "mixture": {"theory"}}  # all that these may import
 
 

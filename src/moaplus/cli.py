@@ -87,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     planned(_table, "FOLDER", **results)
     planned(_figure, "NAME")
     planned(_multiverse)
+    search = planned(_search)
+    search.add_argument("--threads", type=int, default=1, help="trainings at a time")
     planned(_environment, "FOLDER", **results)
     command(_simulate)
     planned(_probe, "NAME")
@@ -211,6 +213,13 @@ def _multiverse(params: Path) -> None:
     plan = load(params)
     write_multiverse(plan, report_of(plan, MULTIVERSE))
     write_page(MULTIVERSE_PAGE)
+
+
+def _search(params: Path, threads: int) -> None:
+    """Search for a protocol with the paper's table, or go on with that."""
+    from moaplus.search.search import search
+
+    search(load(params).params, threads)
 
 
 def _environment(folder: Path, params: Path) -> None:

@@ -35,6 +35,7 @@ from moaplus.storage.files import UserError, one_of
 SCHEMA = PACKAGE.parents[1] / "workflow" / "schemas" / "params.schema.json"
 MOST_VALUES = 100_000  # in the file, counted as often as aliases repeat them
 IMAGES = "images"  # the decision of the multiverse that is no setting
+FREE = ("epochs", "schedule")  # no decisions of the search, which follows trainings by epochs
 SMALLEST = {"sigma": 1.0e-3}  # constants that are divided by
 
 NAME = text("^[a-z][a-z0-9_]*$", "small letters, digits and _, a letter first")
@@ -63,10 +64,15 @@ class ImagesBlock(Block):
         return [Selection(dataset, tuple(sorted(few)), images, subset_seed) for few in wanted]
 
 
-class SelectionBlock(ImagesBlock):
-    """Images of a study, and the numbers of experts for them where these are not the study's."""
+class PairsBlock(ImagesBlock):
+    """Images of some classes, or of each pair of classes."""
 
     classes: either(word=choice(["all", "pairs"]), list=CLASSES)
+
+
+class SelectionBlock(PairsBlock):
+    """Images of a study, and the numbers of experts for them where these are not the study's."""
+
     experts: EXPERTS = ()
 
 
@@ -131,6 +137,26 @@ class MultiverseBlock(Block):
     )
 
 
+class SearchBlock(Block):
+    """The search for the paper's table: how long it looks, and the options of each decision."""
+
+    protocols: whole(1, 100_000, "how many to try")
+    epochs: whole(1, 100_000, "of each training at most")
+    seeds: whole(1, 100, "of a protocol that is not given up after the first")
+    nearest: whole(1, 100, "how many protocols are trained again")
+    fresh_seeds: whole(1, 1000, "with how many seeds that the search never saw")
+    seed: SEED
+    experts: whole(2, 100)
+    decisions: some_of(
+        "SearchDecisions",
+        {
+            IMAGES: list_of(PairsBlock, least=2),
+            **{key: kind for key, kind in OPTIONS.items() if key not in FREE},
+        },
+        (IMAGES,),
+    )
+
+
 class Params(Block):
     """All of params.yaml."""
 
@@ -144,6 +170,7 @@ class Params(Block):
     settings: block_of(NAME, SettingsBlock)
     margins: MarginsBlock
     multiverse: MultiverseBlock | None = None
+    search: SearchBlock | None = None
     studies: block_of(NAME, StudyBlock, least=1)
 
     @property

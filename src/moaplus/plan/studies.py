@@ -11,6 +11,7 @@ from moaplus.plan.needs import check_needs
 from moaplus.plan.params import PARAMS, Params, WayBlock, read_params
 from moaplus.plan.references import Reference
 from moaplus.plan.runs import Run, Selection, Study
+from moaplus.plan.search import check_search, selections_of
 from moaplus.plan.settings import Settings, grid
 from moaplus.storage.files import UserError, one_of
 
@@ -62,8 +63,15 @@ class Plan:
 
     @cached_property
     def selections(self) -> dict[str, Selection]:
-        """Return the selections of every study, by name."""
-        return {run.selection.name: run.selection for run in self.all_runs.values()}
+        """Return the selections of every study, the multiverse and the search, by name."""
+        found = [run.selection for run in self.all_runs.values()]
+        return {selection.name: selection for selection in [*found, *self.searched]}
+
+    @cached_property
+    def searched(self) -> list[Selection]:
+        """Return the selections among which the search chooses; none where there is no search."""
+        few = selections_of(self.params) if self.params.search else []
+        return list(dict.fromkeys(selection for option in few for selection in option))
 
     @cached_property
     def references(self) -> dict[str, Reference]:
@@ -146,6 +154,7 @@ def load(path: Path = PARAMS) -> Plan:
     params = read_params(path)
     try:
         check_multiverse(params)
+        check_search(params)
         studies = {name: _study(name, params) for name in params.studies}
         _check_default(params)
         check_needs(studies, params.default)

@@ -1,7 +1,8 @@
 """Records on disk: whole, and of the settings that are wanted, or not.
 
 A record is JSON: under `runs` an entry for each run, and the SHA-256 of all of them. It has one
-run; those in git from before hold every objective of a protocol and seed. An entry has the run's
+run; those in git from before hold every objective of a protocol and seed, those of the search both
+models. An entry has the run's
 `settings`, the digest of the `sources` that trained it, and its scores and curves.
 """
 
@@ -20,8 +21,17 @@ def save_record(run: Run, entry: dict) -> None:
     Raises:
         UserError: if it cannot be written.
     """
-    content = {"sha256": _digest([entry]), "runs": [entry]}
-    save_text(run.record, json.dumps(content, indent=1) + "\n")
+    save_entries(run.record, [entry], indent=1)
+
+
+def save_entries(path: Path, entries: list[dict], indent: int | None = None) -> None:
+    """Write a record of some runs, in a line or indented.
+
+    Raises:
+        UserError: if it cannot be written.
+    """
+    content = {"sha256": _digest(entries), "runs": entries}
+    save_text(path, json.dumps(content, indent=indent) + "\n")
 
 
 def read_entries(path: Path) -> list[dict]:
