@@ -23,6 +23,7 @@ from moaplus.plan.results import (
     report_of,
 )
 from moaplus.plan.runs import PARAMS
+from moaplus.plan.search import SEARCH_PAGE
 from moaplus.plan.studies import load
 from moaplus.storage.files import UserError, one_of
 
@@ -216,10 +217,17 @@ def _multiverse(params: Path) -> None:
 
 
 def _search(params: Path, threads: int) -> None:
-    """Search for a protocol with the paper's table, or go on with that."""
+    """Search for a protocol with the paper's table, or go on with it; write results/search.md."""
+    from moaplus.report.html import write_page
+    from moaplus.search.page import write_search
     from moaplus.search.search import search
 
-    search(load(params).params, threads)
+    wanted = load(params).params
+    if wanted.search is None:
+        raise UserError(f"{params}: has no search; add the block, as docs/search.md describes it")
+    search(wanted, threads)
+    write_search(wanted)
+    write_page(SEARCH_PAGE)
 
 
 def _environment(folder: Path, params: Path) -> None:

@@ -16,6 +16,7 @@ from moaplus.plan.settings import Settings, grid
 from moaplus.storage.files import UserError
 
 SEARCH = Path("results/search")  # a folder for each protocol, a record in it for each seed
+SEARCH_PAGE = Path("results/search.md")
 SELECTION = "selection"  # which of the selections that an option of `images` names
 SEEDS, FRESH = 20_000, 30_000  # from these on; in no study and not in the multiverse
 
