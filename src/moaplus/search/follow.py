@@ -12,7 +12,7 @@ from moaplus.plan.runs import Run
 from moaplus.provenance.origin import origin_of
 from moaplus.report.claims import PAPER_FIGURES
 from moaplus.runs.evaluation import outcomes
-from moaplus.runs.model import build, prepare_device
+from moaplus.runs.model import build, made_by, prepare_device
 from moaplus.runs.scoring import mean_image_error, worst_error
 from moaplus.runs.training import fit_kwargs, objective_of, start_kwargs
 from moaplus.theory.scores import contingency, nmi_scores
@@ -25,7 +25,7 @@ ENOUGH = {f.method: f.value / 2 for f in PAPER_FIGURES if f.quantity == "loss"}
 def follow(run: Run, threads: int = 1) -> dict:
     """Train a run, and return the entry of its record.
 
-    Beside settings and sources it has the `mean_image_error` of its images, the CPU `seconds` that
+    Beside settings and sources it has what it was `made_by`, the `mean_image_error` of its images, the CPU `seconds` that
     it took, `failed` with the reason if it diverged, and `curves`, values after each epoch on all
     training images: `nmi`, `mixture_error`, `routed_error`, `worst_error`, and `objective`, the
     mean over the epoch. It ends at its last epoch, or as soon as its mixed loss is half of what the
@@ -66,6 +66,7 @@ def follow(run: Run, threads: int = 1) -> dict:
     columns = {name: [row[name] for row in curves] for name in (curves[0] if curves else ())}
     columns["nmi"] = nmi
     return origin_of(run) | {
+        "made_by": made_by(device, state.network.compiler),
         "mean_image_error": _short(mean_image_error({"train": images}, "train")),
         "seconds": _short(time.process_time() - began),
         "failed": failed,
