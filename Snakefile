@@ -27,6 +27,7 @@ try:
     from moaplus.plan.datasets import RAW, raw_files
     from moaplus.plan.results import BENCHMARKS, RESULTS, STUDIES, report_of
     from moaplus.plan.runs import MODELS, SELECTED
+    from moaplus.plan.search import SEARCH_PAGE
     from moaplus.plan.studies import load
     from moaplus.provenance.origin import step_digest
     from moaplus.provenance.verify import FileFacts, check_writable, find_faults, find_record
@@ -88,6 +89,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/audit.smk"
 include: "workflow/rules/multiverse.smk"
+include: "workflow/rules/search.smk"
 
 
 # The report trains nothing, and neither does what it is made of.

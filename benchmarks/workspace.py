@@ -38,7 +38,7 @@ def fetch_mnist() -> Path:
 
 
 def make_workspace(folder: Path, raw: Path | None) -> Path:
-    """Make a copy of the workflow in `folder`, its default study `smoke`, without a multiverse."""
+    """Make a copy of the workflow in `folder` with the study `smoke`, no multiverse, no search."""
     folder.mkdir(parents=True, exist_ok=True)
     is_compiled()  # so that numba's cache is copied, too
     for name in ("workflow", "profiles", "src"):
@@ -58,7 +58,7 @@ def make_workspace(folder: Path, raw: Path | None) -> Path:
 
 def _smoke(params: dict) -> None:
     # A rule for each protocol, and for each batch of a long study: a second in each Snakemake.
-    del params["multiverse"]
+    del params["multiverse"], params["search"]
     short = {"smoke", "smoke_scores", *params["default"]}
     params["studies"] = {
         name: params["studies"][name] for name in params["studies"] if name in short

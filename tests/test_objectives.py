@@ -227,3 +227,21 @@ def test_the_guard_shifts_the_spectrum_where_it_is_too_small_and_only_there(
     shifted = np.linalg.eigvalsh(shift_spectrum(o.gram, RIDGE).numpy())
     shift = max(0, RIDGE - eigenvalues[0])
     np.testing.assert_allclose(shifted, eigenvalues + shift, rtol=1e-9, atol=1e-14)
+
+
+@given(seeds, experts)
+def test_top_1_routing_has_the_values_of_hard_and_the_gradient_of_soft_concentrations(seed, M):
+    b = batch(seed, experts=M)
+    logits = b.logits.clone().requires_grad_()
+    outcome = dataclasses.replace(b.outcome, logits=logits, top_1=True)
+    P = outcome.concentrations
+    torch.testing.assert_close(P.detach(), torch.eye(M, dtype=P.dtype)[b.logits.argmax(dim=1)])
+    torch.testing.assert_close(
+        outcome.mixture_errors,
+        outcome.errors.gather(1, b.logits.argmax(dim=1, keepdim=True)).squeeze(1),
+    )
+    weights = torch.rand_like(P)
+    (ours,) = torch.autograd.grad((P * weights).sum(), logits)
+    soft = b.logits.clone().requires_grad_()
+    (theirs,) = torch.autograd.grad((soft.softmax(dim=1) * weights).sum(), soft)
+    torch.testing.assert_close(ours, theirs)

@@ -1,11 +1,17 @@
-"""Our optimizer and schedule against torch.optim."""
+"""Our optimizer and schedule against torch.optim, and what else decides an update."""
 
 import pytest
 import torch
 
-from moaplus.mixture.fit import Optimizer
+from moaplus.mixture.fit import Optimizer, fit, start
+from moaplus.mixture.networks import MixtureOfAutoencoders
+from moaplus.mixture.objectives.moa import moa
+from moaplus.mixture.optimizers.adam import adam
 from moaplus.mixture.optimizers.sgd import sgd
+from moaplus.mixture.schedules.constant import constant
 from moaplus.mixture.schedules.one_cycle import one_cycle
+
+HOW = {"batch_size": 20, "learning_rate": 0.01, "schedule": constant, "ridge": 1e-4}
 
 
 @pytest.mark.parametrize(("updates", "decay"), [(2, 0), (3, 0.1), (7, 0), (100, 2), (1188, 0)])
@@ -60,3 +66,33 @@ def test_rates_are_of_parts_of_the_weights():
         for part, g, rate in zip(parts, gradient.split(5), (0.5, 0.05), strict=True):
             part.step(g, rate)
     assert torch.equal(whole.weights, torch.cat([part.weights for part in parts]))
+
+
+@pytest.mark.parametrize("gate", ["small", "linear"])
+@pytest.mark.parametrize("optimizer", [adam, sgd])
+def test_pre_training_leaves_the_gate_as_it_was(gate, optimizer):
+    torch.manual_seed(0)
+    mixture, images = MixtureOfAutoencoders(2, "cae", (4, 8), 3, gate), torch.rand(40, 28, 28)
+    state = start(mixture, 0, optimizer=optimizer)
+    before = {name: weight.clone() for name, weight in mixture.state_dict().items()}
+    fit(state, images, moa, epochs=2, pretrain=2, **HOW)
+    for name, weight in mixture.state_dict().items():
+        assert torch.equal(before[name], weight) == name.startswith("gate."), name
+    fit(state, images, moa, epochs=3, pretrain=2, **HOW)
+    assert not torch.equal(before["gate.1.weight"], mixture.state_dict()["gate.1.weight"])
+
+
+def test_a_gate_may_stand_still_while_experts_learn():
+    torch.manual_seed(0)
+    mixture, images = MixtureOfAutoencoders(2, "cae", (4, 8), 3), torch.rand(40, 28, 28)
+    before = {name: weight.clone() for name, weight in mixture.state_dict().items()}
+    fit(start(mixture, 0, gate_rate=0), images, moa, epochs=1, **HOW)
+    for name, weight in mixture.state_dict().items():
+        assert torch.equal(before[name], weight) == name.startswith("gate."), name
+
+
+def test_a_training_ends_where_its_callback_says_so():
+    mixture, images = MixtureOfAutoencoders(2, "cae", (4, 8), 3), torch.rand(40, 28, 28)
+    state = start(mixture, 0)
+    fit(state, images, moa, epochs=9, after_epoch=lambda state: len(state.rows) == 3, **HOW)
+    assert len(state.rows) == 3

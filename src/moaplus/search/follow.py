@@ -25,11 +25,11 @@ ENOUGH = {f.method: f.value / 2 for f in PAPER_FIGURES if f.quantity == "loss"}
 def follow(run: Run, threads: int = 1) -> dict:
     """Train a run, and return the entry of its record.
 
-    Beside settings and sources it has what it was `made_by`, the `mean_image_error` of its images, the CPU `seconds` that
-    it took, `failed` with the reason if it diverged, and `curves`, values after each epoch on all
-    training images: `nmi`, `mixture_error`, `routed_error`, `worst_error`, and `objective`, the
-    mean over the epoch. It ends at its last epoch, or as soon as its mixed loss is half of what the
-    paper has for its model. Labels are read when it is trained.
+    Beside settings and sources it has what it was `made_by`, the `mean_image_error` of its images,
+    the CPU `seconds` that it took, `failed` with the reason if it diverged, and `curves`, values
+    after each epoch on all training images: `nmi`, `mixture_error`, `routed_error`, `worst_error`,
+    and `objective`, the mean over the epoch. It ends at its last epoch, or as soon as its mixed
+    loss is half of what the paper has for its model. Labels are read when it is trained.
 
     Raises:
         UserError: if images or labels are missing or damaged.
