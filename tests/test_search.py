@@ -160,23 +160,22 @@ def refused(tmp_path: Path, params: dict, words: str) -> None:
 
 SMALL = {
     "protocols": 4,
-    "epochs": 3,
+    "epochs": 6,
     "seeds": 2,
     "nearest": 2,
     "fresh_seeds": 2,
     "seed": 1,
     "experts": 2,
     "decisions": {
-        "images": [{"classes": [0, 1], "images": 400}, {"classes": [3, 4], "images": 400}],
-        "latent": [1, 2],
+        "images": [{"classes": [0, 1], "images": 1000}, {"classes": [3, 4], "images": 1000}],
+        "latent": [4, 8],
         "gate": ["small", "linear"],
         "channels": [[4, 8], [8, 16]],
-        "learning_rate": [0.02, 0.03],
+        "learning_rate": [0.004, 0.008],
         "batch_size": [8, 16],
-        "gate_rate": [0.1, 1],
+        "gate_rate": [0.5, 1],
         "clip_norm": [0, 0.5],
         "pretrain": [0, 1],
-        "routing": ["soft", "top_1"],
     },
 }
 
