@@ -15,7 +15,7 @@ endif
 # `make reproduce DVC=` leaves it out, too.
 DVC := $(shell git rev-parse --git-dir > /dev/null 2>&1 && test -d .dvc && echo dvc)
 
-.PHONY: reproduce report pull agree test test-all bench faults agreement growth cluster slurm umap peers \
+.PHONY: reproduce report archive pull agree test test-all bench faults agreement growth cluster slurm umap peers \
 	environment torch lock without-dvc
 
 reproduce: $(if $(DVC),,without-dvc) environment
@@ -30,6 +30,10 @@ without-dvc:
 report: environment
 	snakemake --cores all --logger moaplus -- pages
 	snakemake --report results/report.html
+
+# Sources, results and models as one zip with an RO-Crate's metadata, for Zenodo.
+archive: environment
+	moaplus archive moaplus.zip
 
 # Data and models from DVC's remote, instead of making them.
 pull: environment

@@ -96,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     planned(_audit)
     planned(_claims)
     planned(_verdicts)
+    planned(_archive, "FILE", type=Path)
     cluster = command(_cluster, "IMAGES", type=Path)
     cluster.add_argument("--clusters", type=int, required=True, help="number of clusters")
     cluster.add_argument("--model", type=Path, help="safetensors file to write, for `assign`")
@@ -279,6 +280,13 @@ def _verdicts(params: Path) -> None:
     from moaplus.report.glance import verdicts
 
     print(verdicts(load(params)))
+
+
+def _archive(file: Path, params: Path) -> None:
+    """Write sources, results and models as one zip with metadata, for Zenodo and the like."""
+    from moaplus.provenance.archive import write_archive
+
+    write_archive(report_of(load(params), RESULTS), file)
 
 
 def _cluster(**options) -> None:

@@ -85,6 +85,7 @@ rule claims:
         REPORT.runs_table,
         results.AUDIT_TABLE,
         results.PROBES / "linear_codes.csv",
+        COVERAGE,
         [path for study in PLAN.scored for path in recorded(study.runs)],
         recorded([run for protocol in PLAN.protocols for run in protocol.runs]),
         results.FIGURES / "reconstructions.png",
@@ -98,6 +99,7 @@ rule claims:
         ),
         results.OPENING,
         results.CLAIMS_TABLE,
+        results.RATIO_FIGURE,
         REPORT.metrics,
     log:
         "logs/claims.log",

@@ -37,6 +37,10 @@ def scored_files(run):
     ]
 
 
+# By which tables mark intervals.
+COVERAGE = results.PROBES / "interval_coverage.csv"
+
+
 # What a job needs in MB, on the safe side of what `make growth` measures: torch itself, images
 # (compressed to a sixth, and four bytes a pixel in memory), and products of experts' residuals.
 def memory(images, experts):

@@ -13,6 +13,7 @@ rule multiverse_page:
     input:
         verified(),
         results.MULTIVERSE / "runs.csv",
+        COVERAGE,
         FRESH,
     output:
         results.MULTIVERSE_PAGE,

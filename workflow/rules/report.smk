@@ -34,6 +34,7 @@ rule table:
     input:
         verified(),
         "{place}/runs.csv",
+        COVERAGE,
         lambda wildcards: table_records(wildcards.place),
         lambda wildcards: pictures_of(wildcards.place),
     output:

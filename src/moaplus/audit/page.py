@@ -14,6 +14,7 @@ from moaplus.plan.results import AUDIT, AUDIT_FIGURES, AUDIT_TABLE
 from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
 from moaplus.report.claims import format_verdict
+from moaplus.report.coverage import EXPLANATION
 from moaplus.report.drawing import write_figure
 from moaplus.storage.files import save_text
 from moaplus.storage.frames import save_frame
@@ -55,7 +56,8 @@ def write_audit(plan: Plan) -> None:
         }
         for number, s in enumerate(sections, 1)
     ]
-    parts = ["# An audit of the paper's mathematics", INTRODUCTION, markdown(summary)]
+    heading = "# An audit of the paper's mathematics"
+    parts = [heading, INTRODUCTION, EXPLANATION, markdown(summary)]
     for number, section in enumerate(sections, 1):
         parts += [
             f"## {number}. {section.claim}",

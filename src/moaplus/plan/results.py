@@ -115,6 +115,7 @@ def figure_files(figures: Iterable[str], folder: Path = FIGURES) -> list[Path]:
     return [folder / f"{name}.{suffix}" for name in figures for suffix in ("png", "svg")]
 
 
+RATIO_FIGURE = figure_files(["loss_ratio"])  # drawn with the claims
 # The multiverse's specification curves, by the outcome that each shows.
 MULTIVERSE_CURVES = {
     outcome: figure_files([outcome], MULTIVERSE) for outcome in ("difference", "ratio", "distance")
@@ -129,4 +130,5 @@ def study_figure(study: str) -> list[Path]:
 def default_results() -> list[Path]:
     """Return the figures of the default studies, and what the audit measures and tells."""
     pages = [AUDIT, AUDIT_TABLE, CLAIMS_PAGE, CLAIMS_TABLE]
-    return [SIMULATION, *pages, *PROBE_TABLES, *figure_files([*REPORT_FIGURES, *AUDIT_FIGURES])]
+    figures = [*figure_files([*REPORT_FIGURES, *AUDIT_FIGURES]), *RATIO_FIGURE]
+    return [SIMULATION, *pages, *PROBE_TABLES, *figures]

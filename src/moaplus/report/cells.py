@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from moaplus.report.coverage import MARK, is_marked
 from moaplus.report.failures import all_collapsed
 from moaplus.report.quantities import LOSSES, QUANTITIES, Quantity
 from moaplus.theory.intervals import Estimate, estimate, probability_of_improvement
@@ -18,13 +19,15 @@ NO_ESTIMATE = Estimate(np.nan, np.nan, np.nan, 0)
 class Cell:
     """A mean over seeds of a quantity, or of differences of it.
 
-    Prints as `0.81 [0.78, 0.84] (10)`; as the number alone where all seeds have the same; as
-    `10 of 10 collapsed` where their gates all use one expert; as nothing where no seed has it.
+    Prints as `0.81 [0.78, 0.84] (10)`, with a mark where such intervals hold the mean too rarely;
+    as the number alone where all seeds have the same; as `10 of 10 collapsed` where their gates all
+    use one expert; as nothing where no seed has it.
     """
 
     measured: Estimate
     quantity: Quantity
     collapsed: bool = False
+    marked: bool = False
 
     def __str__(self) -> str:
         if self.measured.n == 0:
@@ -33,7 +36,13 @@ class Cell:
             return f"{self.measured.n} of {self.measured.n} collapsed"
         if self.quantity.constant:
             return self.mean
-        return self.measured.format(self.quantity.digits)
+        interval = self.measured.format_interval(self.quantity.digits)
+        return f"{interval}{MARK * self.has_mark} ({self.measured.n})"
+
+    @property
+    def has_mark(self) -> bool:
+        """Tell whether it has an interval that is marked."""
+        return self.marked and not np.isnan(self.measured.low)
 
     @property
     def mean(self) -> str:
@@ -65,7 +74,8 @@ class Share:
 
 def cell(rows: pd.DataFrame, column: str) -> Cell:
     """Return the mean over seeds of a quantity of some rows."""
-    return Cell(mean_of(rows, column), QUANTITIES[column], all_collapsed(rows, column))
+    collapsed, marked = all_collapsed(rows, column), is_marked(rows, column)
+    return Cell(mean_of(rows, column), QUANTITIES[column], collapsed, marked)
 
 
 def cells(rows: pd.DataFrame, columns: Iterable[str]) -> dict[str, Cell]:
@@ -121,6 +131,11 @@ def markdown(rows: Sequence[Mapping[str, object]]) -> str:
     """Print a table in Markdown: empty where a value is None, bars inside a cell escaped."""
     printed = [{_print(key): _print(value) for key, value in row.items()} for row in rows]
     return pd.DataFrame(printed).to_markdown(index=False, disable_numparse=True)
+
+
+def format_p(p: float) -> str:
+    """Print a p-value; nothing where there is none."""
+    return "" if np.isnan(p) else f"{p:.2g}"
 
 
 def _print(value: object) -> str:

@@ -6,12 +6,19 @@ from dataclasses import dataclass
 import pandas as pd
 
 from moaplus.plan.runs import Selection, Study
-from moaplus.report.cells import Cell, Share, improvement, mean_of, paired_difference
+from moaplus.report.cells import Cell, Share, improvement, mean_of, paired, paired_difference
+from moaplus.report.coverage import is_marked
 from moaplus.report.failures import all_collapsed, failed
 from moaplus.report.lines import lines_of, rows_by_line
 from moaplus.report.quantities import LOSSES, QUANTITIES
 from moaplus.report.titles import METHODS
-from moaplus.theory.intervals import MINIMUM_SEEDS, Estimate, Prediction, prediction_interval
+from moaplus.theory.intervals import (
+    MINIMUM_SEEDS,
+    Estimate,
+    Prediction,
+    p_value,
+    prediction_interval,
+)
 
 RULE = f"""\
 docs/verdicts.md has all of it, and what a failed training is. In short: a
@@ -112,6 +119,8 @@ class ClaimResult:
         failed: how many of the trainings, or pairs of them, failed.
         without_failed: the measurement without those.
         collapsed: whether it is a score of trainings that have all collapsed.
+        marked: whether such intervals hold the mean too rarely.
+        p: of a mean difference of 0, for a comparison; NaN where seeds are too few.
         improvement: probability that MoA+ is better than MoA, for a comparison.
         single: what single runs say, for a figure.
     """
@@ -126,13 +135,15 @@ class ClaimResult:
     failed: int
     without_failed: Estimate
     collapsed: bool = False
+    marked: bool = False
+    p: float = math.nan
     improvement: Estimate | None = None
     single: SingleRun | None = None
 
     @property
     def cell(self) -> Cell:
         """Return what tables print of the measurement."""
-        return Cell(self.measured, QUANTITIES[self.column], self.collapsed)
+        return Cell(self.measured, QUANTITIES[self.column], self.collapsed, self.marked)
 
     @property
     def enough(self) -> int | None:
@@ -178,6 +189,7 @@ def _figure_result(figure: PaperFigure, column: str, rows: pd.DataFrame) -> Clai
         failed=int(lost.sum()),
         without_failed=mean_of(rows[~lost], column),
         collapsed=all_collapsed(rows, column),
+        marked=is_marked(rows, column),
         single=single_run(figure, column, rows),
     )
 
@@ -198,6 +210,7 @@ def _comparison_result(
         limits=(0.0,),
         failed=len(lost),
         without_failed=paired_difference(*sound, column),
+        p=p_value(paired(ours, standard, column)),
         improvement=improvement(ours, standard, column),
     )
 

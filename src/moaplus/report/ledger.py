@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from moaplus.plan.results import AUDIT_TABLE, CLAIMS_PAGE, CLAIMS_TABLE, RESULTS
+from moaplus.plan.results import AUDIT_TABLE, CLAIMS_PAGE, CLAIMS_TABLE, RATIO_FIGURE, RESULTS
 from moaplus.plan.runs import Selection
 from moaplus.plan.studies import Plan
-from moaplus.report.cells import Share, markdown, share
+from moaplus.report.cells import Share, format_p, markdown, share
 from moaplus.report.claims import (
     FAILS,
     HOLDS,
@@ -19,10 +19,11 @@ from moaplus.report.claims import (
     claim_results,
     format_verdict,
 )
+from moaplus.report.drawing import save_figure, style
 from moaplus.report.failed_trainings import failed_everywhere
 from moaplus.report.multiverse.readings import USUAL, failures, held, outcomes
 from moaplus.report.paper_section import LONG, PAPER, SEEDS
-from moaplus.report.ratio import ratio_sections
+from moaplus.report.ratio import draw_ratios, ratio_sections, ratios_by_study
 from moaplus.report.runs_table import (
     everything_recorded,
     read_runs,
@@ -32,6 +33,7 @@ from moaplus.report.runs_table import (
 from moaplus.report.titles import format_images
 from moaplus.storage.files import UserError, save_text
 from moaplus.storage.frames import load_frame, save_frame
+from moaplus.theory.intervals import holm
 
 NOT_RUN, DEPENDS = "not run", "depends on the reading"
 
@@ -67,7 +69,8 @@ INTRODUCTION = """\
 [audit.md](audit.md) that is named; *with many seeds* and *after long training* are the studies
 `seeds` and `long` (docs/studies.md). These are verdicts on the mean. *A single run* tells whether
 one training could have shown the figure ([docs/verdicts.md](../docs/verdicts.md)): in the default
-protocol; with many seeds; after long training. *Protocols in which it holds* counts the protocols
+protocol; with many seeds; after long training. *p by Holm* is that of a mean difference of zero,
+corrected for all comparisons of the ledger. *Protocols in which it holds* counts the protocols
 of the multiverse on the same images (docs/multiverse.md, rule 1)."""
 
 # By the key of the claim: quote, why.
@@ -157,6 +160,7 @@ class Entry:
         claim: in the paper's words.
         slide: where it stands.
         verdict: in the default protocol.
+        p: of a comparison there, by Holm's correction over those of the ledger.
         shown_by: file, and row in it.
         why: in one line.
         images: of the run that tests it; nothing for mathematics.
@@ -177,6 +181,7 @@ class Entry:
     many_seeds: Verdict | str = ""
     after_long: Verdict | str = ""
     single: str = ""
+    p: str = ""
     protocols: Share | str = ""
 
 
@@ -205,13 +210,16 @@ def write_claims(plan: Plan) -> None:
         for row in table
     ]
     recorded = everything_recorded(plan)
+    ratios = ratios_by_study(recorded)
+    style()
+    save_figure(draw_ratios(ratios), RATIO_FIGURE)
     parts = [
         "# The paper's claims",
         summary,
         INTRODUCTION,
         markdown(lines),
         "## The ratio of the losses",
-        *ratio_sections(recorded),
+        *ratio_sections(ratios),
         "## Failed trainings",
         *failed_everywhere(recorded),
     ]
@@ -223,6 +231,7 @@ HEADINGS = {  # of the page, by column of claims.csv
     "slide": "slide",
     "images": "images",
     "verdict": "verdict",
+    "p": "p by Holm",
     "many_seeds": "with many seeds",
     "after_long": "after long training",
     "single": "a single run",
@@ -246,27 +255,33 @@ def _measured(plan: Plan) -> list[Entry]:
     if PAPER not in plan.default:
         return []
     runs, study = read_runs(RESULTS / "runs.csv"), plan.studies[PAPER]
+    results = [
+        (selection, result)
+        for selection in dict.fromkeys(run.selection for run in study.runs)
+        for result in claim_results(study, runs, selection)
+    ]
+    adjusted = holm([result.p for _, result in results])
     many, later, shares = _results(plan, SEEDS), _results(plan, LONG), _shares(plan)
     entries = []
-    for selection in dict.fromkeys(run.selection for run in study.runs):
-        for result in claim_results(study, runs, selection):
-            quote, why = MEASURED[result.key]
-            same = selection, result.key, result.column
-            entries.append(
-                Entry(
-                    key=result.key,
-                    claim=f"{quote} ({result.title})",
-                    slide="Experimental Results",
-                    verdict=result.verdict,
-                    shown_by="[table.md](table.md)",
-                    why=why,
-                    images=format_images(selection),
-                    many_seeds=many[same].verdict if same in many else NOT_RUN,
-                    after_long=later[same].verdict if same in later else NOT_RUN,
-                    single="; ".join(map(_single, [result, many.get(same), later.get(same)])),
-                    protocols=shares.get((selection.name, result.key), NOT_RUN),
-                )
+    for (selection, result), p in zip(results, adjusted, strict=True):
+        quote, why = MEASURED[result.key]
+        same = selection, result.key, result.column
+        entries.append(
+            Entry(
+                key=result.key,
+                claim=f"{quote} ({result.title})",
+                slide="Experimental Results",
+                verdict=result.verdict,
+                p=format_p(p),
+                shown_by="[table.md](table.md)",
+                why=why,
+                images=format_images(selection),
+                many_seeds=many[same].verdict if same in many else NOT_RUN,
+                after_long=later[same].verdict if same in later else NOT_RUN,
+                single="; ".join(map(_single, [result, many.get(same), later.get(same)])),
+                protocols=shares.get((selection.name, result.key), NOT_RUN),
             )
+        )
     return entries
 
 

@@ -143,7 +143,7 @@ def _measured(result: ClaimResult) -> str:
     """Print a mean; where trainings failed, also that of the others."""
     if not result.failed:
         return str(result.cell)
-    others = Cell(result.without_failed, QUANTITIES[result.column])
+    others = Cell(result.without_failed, QUANTITIES[result.column], marked=result.marked)
     return f"{result.cell}; without {result.failed} failed: {others}"
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from itertools import product
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from moaplus.plan.choices import PAPER_MODELS
-from moaplus.plan.results import PROBES
+from moaplus.plan.results import PROBES, RATIO_FIGURE
 from moaplus.plan.runs import SPLITS, Run
 from moaplus.report.cells import markdown, share
 from moaplus.report.claims import PAPER_FIGURES
@@ -16,6 +18,7 @@ from moaplus.report.runs_table import Recorded
 from moaplus.storage.frames import load_frame
 
 EXPERTS = 2  # the talk's
+FIGURE_TITLE = "The ratio of every pair of trainings, by study, beside the talk's"
 LOSSES = ("mixture_error", "routed_error", "least_error", "objective")
 
 INTRODUCTION = """\
@@ -40,21 +43,59 @@ def band() -> tuple[float, float]:
     return ours[0] / standard[1], ours[1] / standard[0]
 
 
-def ratio_sections(recorded: list[Recorded]) -> list[str]:
+def ratio_sections(found: dict[str, pd.DataFrame]) -> list[str]:
     """Write the ratio by study, and the floor that linear codes suggest.
 
     Args:
-        recorded: as of `everything_recorded`.
+        found: as of `ratios_by_study`.
 
     Raises:
         UserError: if linear_codes.csv is missing or damaged.
     """
     low, high = band()
-    table = [
-        _line(name, found) for name, runs, rows in recorded if len(found := ratios(runs, rows))
-    ]
     text = INTRODUCTION.format(low=low, high=high, readings=len(READINGS))
-    return [text, *([markdown(table)] if table else []), FLOOR.format(floors=_floors())]
+    table = [_line(name, part) for name, part in found.items()]
+    shown = [markdown(table), f"![{FIGURE_TITLE}](figures/{RATIO_FIGURE[0].name})"] if table else []
+    return [text, *shown, FLOOR.format(floors=_floors())]
+
+
+def ratios_by_study(recorded: list[Recorded]) -> dict[str, pd.DataFrame]:
+    """Return `ratios` of each study that has some.
+
+    Args:
+        recorded: as of `everything_recorded`.
+    """
+    found = {name: ratios(runs, rows) for name, runs, rows in recorded}
+    return {name: part for name, part in found.items() if len(part)}
+
+
+def draw_ratios(found: dict[str, pd.DataFrame]) -> Figure:
+    """Draw the ratio of each pair of runs by study, the talk's band, and the floors.
+
+    Args:
+        found: as of `ratios_by_study`.
+
+    Raises:
+        UserError: if linear_codes.csv is missing or damaged.
+    """
+    figure, axis = plt.subplots(figsize=(8, 1 + 0.45 * len(found)), layout="constrained")
+    axis.axvspan(*band(), color="C1", alpha=0.3, label="the talk")
+    for number, (selection, part) in enumerate(_codes()):
+        ends, label = part["ratio"].agg(["min", "max"]), f"linear codes of the classes, {selection}"
+        height = {"ymin": 0.03 * number, "ymax": 0.03 * (number + 1)}
+        axis.axvspan(*ends, **height, color=f"C{2 + number}", label=label)
+    for row, part in enumerate(found.values()):
+        mixed, least = part[READINGS[0]], part.min(axis=1)
+        axis.plot(least, [row + 0.18] * len(part), "|", ms=7, color="0.7")
+        axis.plot(mixed, [row - 0.08] * len(part), "|", ms=7, color="C0")
+    axis.plot([], [], "|", ms=7, color="C0", label="mixed loss, training images")
+    axis.plot([], [], "|", ms=7, color="0.7", label="least over readings")
+    axis.axvline(1, color="0.4", lw=0.8)
+    axis.set(xscale="log", xlabel="loss of MoA+ over that of standard MoA")
+    axis.set_yticks(range(len(found)), [f"{name} ({len(part)})" for name, part in found.items()])
+    axis.invert_yaxis()
+    figure.legend(loc="outside upper center", ncols=2, frameon=False)
+    return figure
 
 
 READINGS = [
@@ -118,8 +159,13 @@ def _line(name: str, found: pd.DataFrame) -> dict:
 
 def _floors() -> str:
     """Print the range of the ratio over components, for each selection."""
-    codes = load_frame(PROBES / "linear_codes.csv", "run `moaplus probe linear_codes`")
     return "; ".join(
         f"{part['ratio'].min():.2f} to {part['ratio'].max():.2f} on `{selection}`"
-        for selection, part in codes.groupby("selection", sort=False)
+        for selection, part in _codes()
     )
+
+
+def _codes() -> Iterable[tuple[str, pd.DataFrame]]:
+    """Return the ratios of linear codes by selection."""
+    codes = load_frame(PROBES / "linear_codes.csv", "run `moaplus probe linear_codes`")
+    return codes.groupby("selection", sort=False)

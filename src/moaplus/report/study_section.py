@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
 
 from moaplus.plan.params import MarginsBlock
@@ -12,6 +11,7 @@ from moaplus.report.cells import (
     Cell,
     cell,
     cells,
+    format_p,
     improvement,
     markdown,
     paired,
@@ -124,7 +124,7 @@ def _comparisons(lines: list[Line], rows_of: Rows, margins: MarginsBlock) -> lis
             row[quantity.heading] = Cell(difference, quantity)
             verdict = format_verdict(compare(difference, margin))
             row[f"its {quantity.heading} is"] = f"**{verdict}**"
-            row[f"p by Holm, {quantity.heading}"] = "" if np.isnan(p) else f"{p:.2g}"
+            row[f"p by Holm, {quantity.heading}"] = format_p(p)
             row[f"probability of improvement, {quantity.heading}"] = format_improvement(
                 improvement(*rows, column)
             )

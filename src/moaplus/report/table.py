@@ -10,6 +10,7 @@ from moaplus.plan.results import PAGES, RESULTS, Report
 from moaplus.plan.runs import Network, Study, Training
 from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
+from moaplus.report.coverage import EXPLANATION
 from moaplus.report.failed_trainings import failed_lines
 from moaplus.report.pages import paper
 from moaplus.report.paper_section import PAPER, asks_the_paper, paper_sections
@@ -50,7 +51,7 @@ def write_table(report: Report, plan: Plan) -> None:
     parts = [f"# {heading}", *_failed(report)]
     if verdicts_first:
         parts += paper.verdicts(plan.studies[PAPER], runs, plan)
-    parts.append(INTRODUCTION)
+    parts += [INTRODUCTION, EXPLANATION]
     for study in report.studies:
         if verdicts_first and study.name == PAPER:
             parts += paper.evidence(study, runs)
@@ -94,7 +95,7 @@ def _what_was_run(report: Report, table: pd.DataFrame) -> list[str]:
     lines += [f"- {_format_network(network)}." for network in networks]
     lines += [f"- {_format_budget(training)}." for training in budget]
     lines += [f"- Trained on {made_on_line}." for made_on_line in made_on]
-    lines += [f"- Run time: {_run_time(report.benchmarks)}"]
+    lines += _run_time(report.benchmarks)
     return ["## What was run, on what, how long", "\n".join(lines)]
 
 
@@ -116,13 +117,14 @@ def _format_budget(training: Training) -> str:
     )
 
 
-def _run_time(benchmarks: Iterable[Path]) -> str:
-    """Add up Snakemake's benchmark records; they are not versioned, so some may be absent."""
+def _run_time(benchmarks: Iterable[Path]) -> list[str]:
+    """Add up Snakemake's benchmark records; they are not versioned, so all may be absent."""
     files = [path for path in benchmarks if path.exists()]
     if not files:
-        return "not recorded here."
+        return []
     record = pd.concat([load_frame(file, "delete it", sep="\t") for file in files])
-    return (
-        f"{record['s'].sum():,.0f} s in {len(record)} training processes of one thread, "
-        f"at most {record['max_rss'].max():,.0f} MB each."
-    )
+    seconds = record["s"].sum()
+    return [
+        f"- Run time: {seconds:,.0f} s ({seconds / 3600:.2f} core-hours) in {len(record)} training "
+        f"processes of one thread, at most {record['max_rss'].max():,.0f} MB each."
+    ]

@@ -98,9 +98,9 @@ def left_out_table(
                 "claim": title,
                 "all protocols": share(claims[claim]),
                 "least share": found[least],
-                "without": least,
+                "where this is left out": least,
                 "largest share": found[most],
-                "without ": most,
+                "where that is left out": most,
             }
         )
     return table

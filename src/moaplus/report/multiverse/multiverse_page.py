@@ -8,6 +8,7 @@ from moaplus.plan.params import MultiverseBlock
 from moaplus.plan.results import MULTIVERSE_CURVES, MULTIVERSE_PAGE, Report
 from moaplus.plan.studies import Plan
 from moaplus.report.cells import markdown
+from moaplus.report.coverage import EXPLANATION
 from moaplus.report.drawing import save_figure, style
 from moaplus.report.multiverse import curves
 from moaplus.report.multiverse.decisions import (
@@ -98,6 +99,7 @@ def _nearest(plan: Plan, runs: pd.DataFrame) -> list[str]:
         "A search finds lucky runs too, so the three nearest are trained again, with seeds that no "
         "other run has. What follows is of those alone, by the rule of the verdicts in "
         "[table.md](table.md).",
+        EXPLANATION,
         *fresh_seeds(plan, plan.protocols, runs),
     ]
 

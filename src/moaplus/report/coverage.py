@@ -1,0 +1,36 @@
+"""Intervals that hold the mean too rarely: the mark of docs/verdicts.md."""
+
+import pandas as pd
+
+from moaplus.plan.results import PROBES
+from moaplus.storage.frames import load_frame
+
+COVERAGE = PROBES / "interval_coverage.csv"
+LEAST = 0.9  # of 95 %; intervals with less are marked
+MARK = "†"
+EXPLANATION = f"""\
+{MARK} marks an interval that cannot be trusted: for this method and quantity, at about as many
+seeds, such intervals held the mean in under {100 * LEAST:.0f} % of cases (results/audit.md, the
+section on our own intervals, on digits 0 and 1)."""
+
+
+def is_marked(rows: pd.DataFrame, column: str) -> bool:
+    """Tell whether the interval of a mean over seeds is of a kind with a coverage under `LEAST`.
+
+    It was measured by method, quantity and number of seeds; the measured number counts that is
+    nearest to that of the rows.
+
+    Args:
+        rows: of runs.csv, of one method.
+        column: of the quantity.
+
+    Raises:
+        UserError: if the table of coverages is damaged.
+    """
+    if rows.empty or not COVERAGE.exists():
+        return False
+    measured = load_frame(COVERAGE, "run `moaplus probe interval_coverage`")
+    same = measured[(measured["method"] == rows["method"].iloc[0]) & (measured["column"] == column)]
+    if same.empty:
+        return False
+    return bool(same.loc[(same["n"] - len(rows)).abs().idxmin(), "beta_bootstrap_t"] < LEAST)
