@@ -226,6 +226,14 @@ def test_a_search_goes_on_from_its_records_to_the_same_end(small, monkeypatch):
     assert answer(trials, again) in page
     assert f"that is {2 * len(whole)} trainings" in page
 
+    for path in paths:  # of fresh seeds
+        if "/seed3" in path:
+            Path(path).unlink()
+    write_search(small)
+    page = Path("results/search.md").read_text(encoding="utf-8")
+    assert "The search is not finished: 4 of 4 protocols." in page
+    assert "The nearest that a search" not in page
+
     damaged = Path(paths[0])
     damaged.write_text(damaged.read_text(encoding="utf-8")[:-9], encoding="utf-8")
     with pytest.raises(UserError, match=f"{re.escape(paths[0])}: damaged .* delete it"):

@@ -1,7 +1,6 @@
 """The project as one file for an archive such as Zenodo, with an RO-Crate that describes it."""
 
 import subprocess
-import subprocess
 import tarfile
 import tempfile
 from datetime import UTC, datetime

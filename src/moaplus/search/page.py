@@ -7,15 +7,15 @@ from ruamel.yaml import YAML
 
 from moaplus.plan.params import Params
 from moaplus.plan.runs import Run
-from moaplus.plan.search import SEARCH_PAGE
+from moaplus.plan.search import SEARCH, SEARCH_PAGE
 from moaplus.report.cells import markdown, share
 from moaplus.report.claims import HOLDS, PAPER_FIGURES, format_verdict
 from moaplus.report.quantities import QUANTITIES
 from moaplus.report.titles import METHODS, format_images, format_setting
 from moaplus.search.fresh import Fresh, fresh_of
 from moaplus.search.judge import Stop, sound
-from moaplus.search.trial import Trial, load_trials, nearest
-from moaplus.storage.files import save_text
+from moaplus.search.trial import Trial, has_fresh_seeds, load_trials, nearest
+from moaplus.storage.files import UserError, save_text
 
 LISTED = 20
 FOUND = "found"  # the study that trains a protocol again
@@ -27,14 +27,46 @@ def write_search(params: Params) -> None:
     """Write the page.
 
     Raises:
-        UserError: if a record is missing, damaged or of another search, or it cannot be written.
+        UserError: if there are no records, one is damaged or of another search, or the page cannot
+            be written.
     """
     trials = load_trials(params)
-    again = sorted(map(fresh_of, nearest(trials)), key=lambda fresh: fresh.distance)
+    if not trials:
+        raise UserError(f"{SEARCH}: no records; run `snakemake --cores all search`")
+    best = nearest(trials)
+    done = len(trials) == params.search.protocols and all(map(has_fresh_seeds, best))
     parts = [
         "# Is there a protocol with all four figures?",
         "Decisions, options and rules are in [docs/search.md](../docs/search.md), which was "
         "committed before any of these results existed.",
+        *(_ended(params, trials, best) if done else [_unfinished(params, trials)]),
+        "## The nearest that the search saw",
+        "Means over the seeds of the search, at the epochs at which they are nearest to the talk's "
+        "table. A protocol with one seed was given up. A search finds lucky runs too: what is said "
+        "of the nearest ones is said of fresh seeds.",
+        markdown([_listed(place, trial) for place, trial in enumerate(_ranked(trials), 1)]),
+        "The least distance as protocols were tried:",
+        markdown(_progress(trials)),
+        "## Where trainings fail",
+        "First seeds of all protocols, both models: trainings that diverged, or that have no epoch "
+        "after pre-training at which they are better than the mean image.",
+        markdown(_failures(trials)),
+    ]
+    save_text(SEARCH_PAGE, "\n\n".join(parts) + "\n")
+
+
+def _unfinished(params: Params, trials: Sequence[Trial]) -> str:
+    """Return that the search goes on, where it does."""
+    return (
+        f"**The search is not finished: {len(trials)} of {params.search.protocols} protocols.** "
+        f"What it ends in is not known yet. {_spent(trials)}"
+    )
+
+
+def _ended(params: Params, trials: Sequence[Trial], best: Sequence[Trial]) -> list[str]:
+    """Write in what the search ended, and what fresh seeds make of the nearest protocols."""
+    again = sorted(map(fresh_of, best), key=lambda fresh: fresh.distance)
+    parts = [
         answer(trials, again),
         _spent(trials),
         "## The nearest protocols, trained again",
@@ -45,16 +77,6 @@ def write_search(params: Params) -> None:
         markdown([_again(fresh) for fresh in again]),
         "How many runs round to each figure:",
         markdown([_single(fresh) for fresh in again]),
-        "## The nearest that the search saw",
-        "By which those above were chosen: means over the seeds of the search, at the epochs at "
-        "which they are nearest to the talk's table. A protocol with one seed was given up.",
-        markdown([_listed(place, trial) for place, trial in enumerate(_ranked(trials), 1)]),
-        "The least distance as protocols were tried:",
-        markdown(_progress(trials)),
-        "## Where trainings fail",
-        "First seeds of all protocols, both models: trainings that diverged, or that have no epoch "
-        "after pre-training at which they are better than the mean image.",
-        markdown(_failures(trials)),
     ]
     if again:
         parts += [
@@ -63,7 +85,7 @@ def write_search(params: Params) -> None:
             f"`studies`, then `snakemake --cores all {FOUND}`.",
             f"```yaml\n{study_text(again[0].trial)}```",
         ]
-    save_text(SEARCH_PAGE, "\n\n".join(parts) + "\n")
+    return parts
 
 
 def answer(trials: Sequence[Trial], again: Sequence[Fresh]) -> str:

@@ -59,17 +59,16 @@ class Trial:
 
 
 def load_trials(params: Params) -> list[Trial]:
-    """Load all protocols of a search, with their fresh seeds where they have them.
+    """Load the protocols of a search, as far as it is, with their fresh seeds where they have them.
 
     Raises:
-        UserError: if one is missing, damaged or of another search.
+        UserError: if one is damaged or of another search.
     """
     trials = []
     for number in range(params.search.protocols):
         options = recorded_options(params, number)
         if options is None:
-            folder = Candidate(number, {}, params).folder
-            raise UserError(f"{folder}: no record; run `snakemake --cores all search`")
+            break
         trial = Trial(Candidate(number, options, params))
         trial.load([*trial.candidate.seeds, *trial.candidate.fresh_seeds])
         trials.append(trial)
@@ -81,6 +80,11 @@ def nearest(trials: Iterable[Trial]) -> list[Trial]:
     sound = [trial for trial in trials if trial.is_whole and trial.judgement]
     ranked = sorted(sound, key=lambda trial: trial.distance)
     return ranked[: ranked[0].candidate.params.search.nearest] if ranked else []
+
+
+def has_fresh_seeds(trial: Trial) -> bool:
+    """Tell whether a protocol was trained again with all of its fresh seeds."""
+    return all(seed in trial.entries for seed in trial.candidate.fresh_seeds)
 
 
 def recorded_options(params: Params, number: int) -> dict[str, int] | None:
