@@ -2,10 +2,12 @@
 
 import re
 
+import numpy as np
 import pandas as pd
 from workspace import ROOT, read_yaml
 
 from moaplus.report.ledger import AUDITED
+from moaplus.theory.intervals import p_value
 
 CLAIMS = pd.read_csv(ROOT / "results/claims.csv").fillna("")
 TABLE = (ROOT / "results/table.md").read_text(encoding="utf-8")
@@ -31,6 +33,28 @@ def test_every_figure_and_comparison_is_there_in_both_readings_with_the_tables_v
             if line["images"] == entry["images"] and f"({line['claim']})" in entry["claim"]
         )
         assert line["verdict"] == f"**{entry['verdict']}**"
+
+
+def test_comparisons_have_p_values_corrected_for_all_of_them():
+    compared = CLAIMS["claim"].str.contains("than MoA")
+    assert compared.sum() == 6
+    assert not CLAIMS.loc[~compared, "p"].astype(bool).any()
+    runs = pd.read_csv(ROOT / "results/runs.csv").query("split == 'train' and seed < 10")
+    raw = []
+    for claim, images in CLAIMS.loc[compared, ["claim", "images"]].itertuples(index=False):
+        name = "mnist-0+1" if images == "digits 0 and 1" else "mnist-all-n12665"
+        column = {"NMI": "nmi", "Mixed": "mixture_error", "Routed": "routed_error"}[
+            re.search("NMI|Mixed|Routed", claim.partition("(")[2])[0]
+        ]
+        wide = runs.query(f"selection == '{name}' and experts == 2 and epochs == 6").pivot_table(
+            column, "seed", "method"
+        )
+        raw.append(p_value((wide["moa_plus"] - wide["moa"]).to_numpy()))
+    order = np.argsort(raw)
+    factors = np.arange(6, 0, -1)
+    expected = np.minimum(1, np.maximum.accumulate(factors * np.array(raw)[order]))
+    found = CLAIMS.loc[compared, "p"].astype(float).to_numpy()[order]
+    np.testing.assert_allclose(found, expected, rtol=0.05)
 
 
 def test_the_mathematics_has_the_audits_verdicts():

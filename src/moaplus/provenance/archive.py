@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from importlib.metadata import metadata
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import unquote
 
+from rocrate.model.contextentity import ContextEntity
 from rocrate.model.person import Person
 from rocrate.rocrate import ROCrate
 from ruamel.yaml import YAML
@@ -16,11 +18,10 @@ from moaplus.plan.results import Report
 from moaplus.plan.runs import PARAMS
 from moaplus.storage.files import UserError, whole_file
 
-PROFILES = (  # of Workflow Run RO-Crate, https://w3id.org/ro/wfrun
-    "https://w3id.org/ro/wfrun/process/0.5",
-    "https://w3id.org/ro/wfrun/workflow/0.5",
-    "https://w3id.org/workflowhub/workflow-ro-crate/1.0",
-)
+PROFILES = {  # of Workflow Run RO-Crate (Leo et al. 2024), beside that of a workflow
+    "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
+    "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
+}
 WORKFLOW = "Snakefile"
 
 
@@ -64,22 +65,28 @@ def _describe(crate: ROCrate, report: Report) -> None:
     made = datetime.fromtimestamp(int(_git("log", "-1", "--format=%ct")), UTC)
     crate.datePublished = made
     crate.root_dataset["version"] = package["Version"]
-    crate.root_dataset["conformsTo"] = [{"@id": profile} for profile in PROFILES]
     crate.creator = [
         crate.add(Person(crate, f"#author{number}", {"name": author["name"]}))
         for number, author in enumerate(cited["authors"])
     ]
     workflow = crate.add_workflow(WORKFLOW, WORKFLOW, main=True, lang="snakemake")
-    crate.add_action(
+    for profile, name in PROFILES.items():
+        properties = {"@type": ["CreativeWork", "Profile"], "name": name}
+        crate.root_dataset.append_to(
+            "conformsTo", crate.add(ContextEntity(crate, profile, properties))
+        )
+    files = {unquote(entity.id): entity for entity in crate.data_entities}
+    action = crate.add_action(
         workflow,
-        object=[crate.dereference(PARAMS.as_posix())],
-        result=[crate.dereference(path.as_posix()) for path in report.results],
+        object=[files[PARAMS.as_posix()]],
+        result=[files[path.as_posix()] for path in report.results],
         properties={
             "name": "make reproduce",
             "description": f"what made each result: {report.environment}",
             "endTime": made.isoformat(),
         },
     )
+    crate.root_dataset["mentions"] = [action]
 
 
 def _git(*arguments: str) -> bytes:
