@@ -1,11 +1,15 @@
 """Intervals of means against other formulas, and by how often they hold the mean."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from workspace import ROOT
 
+from moaplus.plan.choices import PAPER_MODELS
+from moaplus.theory import intervals
 from moaplus.theory.intervals import (
     MINIMUM_SEEDS,
     beta_bootstrap_t,
@@ -19,6 +23,7 @@ from moaplus.theory.intervals import (
     student_t,
 )
 
+RUNS = pd.read_csv(ROOT / "results/runs.csv")
 VALUES = st.lists(st.floats(-100, 100), min_size=MINIMUM_SEEDS, max_size=20)
 
 
@@ -35,10 +40,53 @@ def test_beta_bootstrap_t_is_a_bootstrap_t_with_dirichlet_like_weights():
     assert beta_bootstrap_t(values) == pytest.approx(expected, abs=0.08 * np.ptp(expected))
 
 
+def ends(values) -> np.ndarray:
+    found = estimate(values)
+    return np.array([found.low, found.high])
+
+
+@pytest.mark.parametrize("n", [5, 6, 10, 20, 40])
+def test_an_estimate_integrates_what_the_bootstrap_resamples(n):
+    values = 1 - np.random.default_rng(n).beta(0.5, 4, n)  # skewed, as NMI near its ceiling
+    rng = np.random.default_rng(7)
+    weights = rng.beta(0.5, 1.5, (400_000, n))
+    weights /= weights.sum(axis=1, keepdims=True)
+    means = weights @ values
+    spreads = np.sqrt(weights @ values**2 - means**2)
+    low, high = np.quantile((means - values.mean()) / spreads, [0.025, 0.975])
+    expected = np.array([values.mean() - high * values.std(), values.mean() - low * values.std()])
+    assert ends(values) == pytest.approx(expected, abs=0.01 * np.ptp(expected))
+    assert ends(-values) == pytest.approx(-ends(values)[::-1], abs=0.002 * np.ptp(expected))
+    p = p_value(values - expected[0])
+    assert p == pytest.approx(0.05, abs=0.003)
+
+
+PAPER = RUNS.query("experts == 2 and epochs == 6 and seed < 10 and split == 'train'")
+LINES = [
+    (column, digits, group[column].to_numpy())
+    for _, group in PAPER[PAPER["method"].isin(PAPER_MODELS)].groupby("configuration")
+    for column, digits in (("nmi", 3), ("mixture_error", 4), ("routed_error", 4))
+    if len(group) >= MINIMUM_SEEDS and np.ptp(group[column]) > 0
+]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_no_digit_of_the_papers_table_depends_on_random_numbers(monkeypatch, seed):
+    before = [estimate(values) for _, _, values in LINES]
+    points = intervals._beta_points
+    monkeypatch.setattr(intervals, "_beta_points", lambda n: points(n, seed))
+    for (_, digits, values), first in zip(LINES, before, strict=True):
+        second = estimate(values)
+        assert (first.low, first.high) != (second.low, second.high)
+        assert abs(first.low - second.low) < 0.003 * (first.high - first.low)
+        assert abs(first.high - second.high) < 0.003 * (first.high - first.low)
+        assert first.format(digits) == second.format(digits)
+
+
 @given(VALUES, st.floats(0.01, 100), st.floats(-100, 100))
 def test_intervals_move_and_scale_with_the_values(values, factor, shift):
     values = np.array(values)
-    for interval in (beta_bootstrap_t, student_t, percentile_bootstrap):
+    for interval in (ends, beta_bootstrap_t, student_t, percentile_bootstrap):
         moved = np.array(interval(values)) * factor + shift
         assert interval(values * factor + shift) == pytest.approx(moved, rel=1e-6, abs=1e-6)
 
