@@ -16,6 +16,7 @@ from moaplus.plan.params import Params
 from moaplus.plan.studies import load
 from moaplus.report.cells import share
 from moaplus.report.multiverse import surrogate as surrogate_module
+from moaplus.report.multiverse.decisions import OUTCOMES, variance_table
 from moaplus.report.multiverse.joint import STATISTICS, exchange_p
 from moaplus.report.multiverse.nearest import FRESH, RETRAINED, fresh_study, nearest
 from moaplus.report.multiverse.readings import FIGURES, READINGS, USUAL, all_at_once, distance, held
@@ -54,6 +55,34 @@ def test_a_whole_multiverse_may_be_drawn():
     )
 
 
+def test_more_seeds_leave_the_first_as_it_was():
+    more = copy.deepcopy(PARAMS)
+    more["multiverse"]["seeds"] = 3
+    for before, after in zip(PROTOCOLS, draw(Params.model_validate(more)), strict=True):
+        assert after.pairs[: len(before.pairs)] == before.pairs
+        assert [pair[0].seed for pair in after.pairs] == [after.number + 1000 * k for k in range(3)]
+        assert len({pair[0].protocol for pair in after.pairs}) == 1
+
+
+def test_protocols_that_would_share_seeds_are_refused():
+    many = copy.deepcopy(PARAMS)
+    many["multiverse"].update(protocols=1001, seeds=2)
+    with pytest.raises(UserError, match=r"multiverse\.seeds: 2 of more than 1,000 protocols"):
+        check_multiverse(Params.model_validate(many))
+
+
+def test_components_of_variance_are_found():
+    rng = np.random.default_rng(0)
+    protocols, seeds = 2000, 3
+    by_protocol, noise = rng.normal(0, 2, protocols), rng.normal(0, 1, (protocols, seeds))
+    values = (by_protocol[:, None] + noise).ravel()
+    index = pd.MultiIndex.from_product([range(protocols), range(seeds)], names=["protocol", "seed"])
+    row, *_ = variance_table(pd.DataFrame(dict.fromkeys(OUTCOMES, values), index=index))
+    assert float(row["standard deviation between protocols"]) == pytest.approx(2, rel=0.05)
+    assert float(row["between seeds"]) == pytest.approx(1, rel=0.05)
+    assert float(row["share of variance between protocols"]) == pytest.approx(0.8, abs=0.03)
+
+
 def test_more_experts_than_images_are_refused():
     few = copy.deepcopy(PARAMS)
     few["multiverse"]["decisions"]["images"][1]["images"] = 2
@@ -64,7 +93,7 @@ def test_more_experts_than_images_are_refused():
 
 def test_both_models_of_a_protocol_differ_in_nothing_but_the_objective():
     for protocol in PROTOCOLS:
-        first, second = (run.settings() for run in protocol.runs)
+        ((first, second),) = ((a.settings(), b.settings()) for a, b in protocol.pairs)
         assert (first.pop("objective"), second.pop("objective")) == ("moa", "moa_plus")
         assert first == second
         assert first["seed"] == protocol.number
@@ -159,7 +188,8 @@ def smaller(params: dict) -> None:
     """Set a multiverse of seconds."""
     images = [{"classes": [0, 1], "images": 300}, {"classes": "all", "images": 300}]
     decisions = {"images": images, "latent": [2, 8], "epochs": [2, 20]}
-    params["multiverse"] = {"protocols": 6, "seed": 0, "experts": 2, "decisions": decisions}
+    few = {"protocols": 6, "seed": 0, "experts": 2, "seeds": 2}
+    params["multiverse"] = few | {"decisions": decisions}
 
 
 def test_the_page_counts_what_the_protocols_left(workspace):
@@ -168,17 +198,26 @@ def test_the_page_counts_what_the_protocols_left(workspace):
     call(workspace, "snakemake", "--cores", "2", "--quiet", "all", "--", "multiverse")
     page = (workspace / "results/multiverse.md").read_text(encoding="utf-8")
     runs = pd.read_csv(workspace / "results/multiverse/runs.csv")
-    assert len(runs) == 6 * 2 * 2
+    assert len(runs) == 6 * 2 * 2 * 2
+    assert sorted(set(runs["seed"])) == [*range(6), *range(1000, 1006)]
     train = runs[runs["split"] == "train"].pivot(index="seed", columns="method")
+    number = train.index % 1000
     failed = (train["mixture_error"] >= train["mean_image_error"]).any(axis=1)
     lost = failed | (train["worst_error"] >= train["mean_image_error"]).any(axis=1)
     assert failed.any()  # after two epochs
-    higher = ((train["nmi"]["moa_plus"] > train["nmi"]["moa"]) & ~failed).sum()
-    errors = train["mixture_error"]
+    failed, lost = failed.groupby(number).any(), lost.groupby(number).any()
+    means = train[["nmi", "mixture_error"]].groupby(number).mean()
+    higher = ((means["nmi"]["moa_plus"] > means["nmi"]["moa"]) & ~failed).sum()
+    errors = means["mixture_error"]
     lower = ((errors["moa_plus"] < errors["moa"]) & ~lost).sum()
     for claim, count in (("higher nmi", higher), ("lower loss", lower)):
         (printed,) = set(re.findall(rf"MoA\+ has the {claim} +\| (\d+) of 6:", page))
         assert int(printed) == count
+    by_protocol = (train["nmi"]["moa_plus"] - train["nmi"]["moa"]).groupby(number)
+    within = by_protocol.var().mean()
+    between = max(0, by_protocol.mean().var() - within / 2)
+    row = rf"\| NMI, MoA\+ minus MoA +\| {between**0.5:.3f} +\| {within**0.5:.3f} +\|"
+    assert re.search(row, page)
     assert planned_jobs(workspace, "multiverse") == {}
 
 

@@ -14,28 +14,35 @@ from moaplus.plan.runs import Run
 from moaplus.plan.settings import grid
 from moaplus.storage.files import UserError
 
+STEP = 1000  # from one seed of a protocol to the next
+
 
 @dataclass(frozen=True)
 class Protocol:
     """One option for every decision, and the runs of both models under it.
 
     Attributes:
-        number: in the sample; the seed of its runs.
+        number: in the sample, i; its seeds are i, 1000 + i, 2000 + i, ….
         options: decision -> number of the option in params.yaml.
-        runs: MoA and MoA+, from the same first weights, on the same batches.
+        pairs: for each seed MoA and MoA+, from the same first weights, on the same batches.
     """
 
     number: int
     options: dict[str, int]
-    runs: tuple[Run, Run]
+    pairs: tuple[tuple[Run, Run], ...]
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Return the runs of all seeds."""
+        return tuple(run for pair in self.pairs for run in pair)
 
 
 def check_multiverse(params: Params) -> None:
     """See that every protocol that params.yaml asks for can be trained.
 
     Raises:
-        UserError: if there are fewer protocols than it asks for, fewer images than experts, or
-            views that a gate does not see.
+        UserError: if there are fewer protocols than it asks for, too many for several seeds, fewer
+            images than experts, or views that a gate does not see.
     """
     wanted = params.multiverse
     if wanted is None:
@@ -52,6 +59,11 @@ def check_multiverse(params: Params) -> None:
         raise UserError(
             f"multiverse.protocols: {wanted.protocols} is more than there are; allowed: "
             f"at most the {there_are} combinations of multiverse.decisions"
+        )
+    if wanted.seeds > 1 and wanted.protocols > STEP:
+        raise UserError(
+            f"multiverse.seeds: {wanted.seeds} of more than {STEP:,} protocols, which would share "
+            "some; allowed: 1"
         )
     seen = {key: few for key, few in wanted.decisions.items() if key in ("gate", "views")}
     for options in grid(seen):
@@ -89,7 +101,9 @@ def _protocol(params: Params, number: int, options: dict[str, int]) -> Protocol:
     chosen = {decision: wanted.decisions[decision][option] for decision, option in options.items()}
     (images,) = chosen.pop(IMAGES).selections(params.dataset, params.subset_seed)
     how = params.top_level.changed(chosen)
-    runs = (
-        params.run(images, how, wanted.experts, name, number, keep=False) for name in PAPER_MODELS
+    seeds = (number + STEP * k for k in range(wanted.seeds))
+    pairs = (
+        tuple(params.run(images, how, wanted.experts, name, seed, False) for name in PAPER_MODELS)
+        for seed in seeds
     )
-    return Protocol(number, options, tuple(runs))
+    return Protocol(number, options, tuple(pairs))

@@ -130,6 +130,7 @@ class MultiverseBlock(Block):
     protocols: whole(2, 10_000)
     seed: SEED
     experts: whole(2, 100)
+    seeds: whole(1, 100, "of each protocol") = 1
     decisions: some_of(
         "Decisions",
         {IMAGES: list_of(ImagesBlock, least=2), **OPTIONS},

@@ -73,6 +73,35 @@ def accuracy_table(fitted: dict[str, Surrogate]) -> list[dict]:
     ]
 
 
+def variance_table(by_seed: pd.DataFrame) -> list[dict]:
+    """Return components of the variance of each outcome: between protocols, and between seeds.
+
+    Searle, Casella and McCulloch 1992, "Variance components", section 3.5: by the mean squares of a
+    one-way analysis of variance with as many seeds in each protocol.
+
+    Args:
+        by_seed: as of `measured`, by protocol and seed.
+    """
+    seeds = by_seed.groupby(level="protocol").size()
+    whole = by_seed[
+        by_seed.index.get_level_values("protocol").isin(seeds.index[seeds == max(seeds)])
+    ]
+    table = []
+    for name, title in OUTCOMES.items():
+        groups = whole[name].groupby(level="protocol")
+        within = groups.var(ddof=1).mean()
+        between = max(0.0, groups.mean().var(ddof=1) - within / max(seeds))
+        table.append(
+            {
+                "outcome": title,
+                "standard deviation between protocols": f"{between**0.5:.3f}",
+                "between seeds": f"{within**0.5:.3f}",
+                "share of variance between protocols": f"{between / (between + within):.2f}",
+            }
+        )
+    return table
+
+
 def effects_table(fitted: dict[str, Surrogate], params: MultiverseBlock) -> list[dict]:
     """Return main effects: a row for each option of each decision."""
     columns = {

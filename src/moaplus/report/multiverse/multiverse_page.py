@@ -19,6 +19,7 @@ from moaplus.report.multiverse.decisions import (
     measured,
     sensitivities_table,
     surrogates,
+    variance_table,
 )
 from moaplus.report.multiverse.joint import EXCHANGES, joint_table, left_out_table
 from moaplus.report.multiverse.nearest import fresh_seeds, nearest_table
@@ -29,6 +30,7 @@ from moaplus.report.multiverse.readings import (
     failures,
     held,
     outcomes,
+    outcomes_by_seed,
     shares_table,
 )
 from moaplus.report.multiverse.surrogate import REPEATS, TRUSTED, Surrogate
@@ -144,6 +146,21 @@ def _jointly(
         markdown(joint_table(found, lost.any(axis=1))),
         "Where one option is left out of the multiverse, each share lies between these:",
         markdown(left_out_table(plan.protocols, params, held(found, lost))),
+        *_seeds(plan, runs, params),
+    ]
+
+
+def _seeds(plan: Plan, runs: pd.DataFrame, params: MultiverseBlock) -> list[str]:
+    """Write how much of an outcome's variance is that of seeds, where there are several."""
+    if params.seeds == 1:
+        return []
+    by_seed = measured(outcomes_by_seed(plan.protocols, runs, USUAL))
+    return [
+        f"Each protocol has {params.seeds} seeds; above, an outcome is its mean over them, and a "
+        "protocol with a failed training at any seed counts as failed. The variance of a single "
+        "outcome, split into that between protocols and that between seeds (one-way random "
+        "effects; protocols whose trainings all ended in numbers):",
+        markdown(variance_table(by_seed)),
     ]
 
 

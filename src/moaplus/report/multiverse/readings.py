@@ -63,29 +63,45 @@ USUAL = READINGS[0]
 def outcomes(protocols: tuple[Protocol, ...], runs: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     """Return the paper's four figures in each protocol: columns `nmi_moa`, …, `loss_moa_plus`.
 
+    They are means over a protocol's seeds.
+
     Args:
         protocols: one row each, by number.
         runs: runs.csv of the multiverse; without rows of a training that diverged, whose figures
             are missing.
         reading: of loss, NMI and cluster.
     """
+    return outcomes_by_seed(protocols, runs, reading).groupby(level="protocol").mean(skipna=False)
+
+
+def outcomes_by_seed(
+    protocols: tuple[Protocol, ...], runs: pd.DataFrame, reading: Reading
+) -> pd.DataFrame:
+    """Return the paper's four figures in each protocol at each seed: rows by both.
+
+    Args: as of `outcomes`.
+    """
     rows = runs[runs["split"] == reading.split].set_index("folder")
     return pd.DataFrame(
         {
             f"{quantity}_{method}": [
-                rows[column].get(run.folder.as_posix())
-                for run in (protocol.runs[position] for protocol in protocols)
+                rows[column].get(pair[position].folder.as_posix())
+                for protocol in protocols
+                for pair in protocol.pairs
             ]
             for quantity, column in reading.columns.items()
             for position, method in enumerate(PAPER_MODELS)
         },
-        index=[protocol.number for protocol in protocols],
+        index=pd.MultiIndex.from_tuples(
+            [(protocol.number, pair[0].seed) for protocol in protocols for pair in protocol.pairs],
+            names=["protocol", "seed"],
+        ),
         dtype=float,
     )
 
 
 def failures(protocols: tuple[Protocol, ...], runs: pd.DataFrame) -> pd.DataFrame:
-    """Tell which trainings failed, as far as each of the four figures is concerned.
+    """Tell in which protocols a training failed, as far as each of the four figures is concerned.
 
     Args: as of `outcomes`, whose columns and rows it has.
     """
@@ -94,7 +110,8 @@ def failures(protocols: tuple[Protocol, ...], runs: pd.DataFrame) -> pd.DataFram
     return pd.DataFrame(
         {
             f"{quantity}_{method}": [
-                found.get(protocol.runs[position].folder.as_posix(), True) for protocol in protocols
+                any(found.get(pair[position].folder.as_posix(), True) for pair in protocol.pairs)
+                for protocol in protocols
             ]
             for quantity, found in lost.items()
             for position, method in enumerate(PAPER_MODELS)
