@@ -171,3 +171,14 @@ def test_holms_correction_by_its_definition():
     p = np.array([0.01, 0.04, np.nan, 0.03, 0.005])
     # Sorted: 0.005·4, 0.01·3, 0.03·2, 0.04·1, none below the one before.
     assert holm(p) == pytest.approx([0.03, 0.06, np.nan, 0.06, 0.02], nan_ok=True)
+
+
+@pytest.mark.parametrize("n", [5, 10, 20])
+def test_the_interval_of_an_improvement_hardly_depends_on_random_numbers(monkeypatch, n):
+    rng = np.random.default_rng(n)
+    ours, theirs = rng.normal(0.5, 1, n), rng.normal(0, 1, n)
+    first, shares = probability_of_improvement(ours, theirs), intervals._shares
+    monkeypatch.setattr(intervals, "_shares", lambda n, count, seed: shares(n, count, seed + 10))
+    second = probability_of_improvement(ours, theirs)
+    assert second.low == pytest.approx(first.low, abs=0.005)
+    assert second.high == pytest.approx(first.high, abs=0.005)

@@ -10,7 +10,7 @@ import numpy as np
 MINIMUM_SEEDS = 5  # fewer get no interval
 LEVEL = 0.95
 TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)  # quantiles at the ends of an interval
-RESAMPLES = 9999
+RESAMPLES, MANY = 9999, 200_000
 MOST_WEIGHTS = 2**22  # of all points of an integration
 FIRST = 2**11  # points, to begin with
 AT_ONCE = 8  # samples, so that their resamples stay in the cache
@@ -214,10 +214,9 @@ def percentile_bootstrap(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.lru_cache(maxsize=8)
-def _shares(n: int, seed: int = 0) -> np.ndarray:
-    """Draw how often each of n values is in a resample, over n: (RESAMPLES, n)."""
-    chosen = np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
-    return (chosen[:, :, None] == np.arange(n)).mean(axis=1)
+def _shares(n: int, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
+    """Draw how often each of n values is in a resample, over n: (resamples, n)."""
+    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), resamples) / n
 
 
 def student_t(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -288,7 +287,9 @@ def probability_of_improvement(ours: np.ndarray, theirs: np.ndarray) -> Estimate
     n = min(won.shape)
     if n < MINIMUM_SEEDS:
         return Estimate(float(won.mean()), np.nan, np.nan, n)
-    resampled = ((_shares(len(ours)) @ won) * _shares(len(theirs), seed=1)).sum(axis=1)
+    resamples = min(MANY, MOST_WEIGHTS // max(won.shape))
+    first, second = (_shares(count, resamples, seed) for seed, count in enumerate(won.shape))
+    resampled = ((first @ won) * second).sum(axis=1)
     return Estimate(float(won.mean()), *map(float, _tails(resampled)), n)
 
 
