@@ -16,6 +16,7 @@ from moaplus.report.pages import paper
 from moaplus.report.paper_section import PAPER, asks_the_paper, paper_sections
 from moaplus.report.runs_table import failed_runs, read_runs
 from moaplus.report.study_section import study_sections
+from moaplus.report.titles import OPTIMIZERS, format_setting
 from moaplus.storage.files import save_text
 from moaplus.storage.frames import load_frame
 
@@ -108,13 +109,19 @@ def _format_network(network: Network) -> str:
 
 
 def _format_budget(training: Training) -> str:
-    decay, views = training.weight_decay, ", ".join(training.views)
-    return (
-        f"Budget: {training.epochs} epochs, batch {training.batch_size}, Adam up to "
-        f"{training.learning_rate:g} (`{training.schedule}`), ridge {training.ridge:g}"
-        + (f", weight decay {decay:g}" if decay else "")
-        + (f", views: {views}" if views else "")
+    """Print how a training is: what has no default, then what differs from its default."""
+    fields = Training.model_fields
+    others = [
+        format_setting(name, value)
+        for name, value in training
+        if not fields[name].is_required() and name != "optimizer" and value != fields[name].default
+    ]
+    budget = (
+        f"Budget: {training.epochs} epochs, batch {training.batch_size}, "
+        f"{OPTIMIZERS[training.optimizer]} up to {training.learning_rate:g} "
+        f"(`{training.schedule}`), ridge {training.ridge:g}"
     )
+    return ", ".join([budget, *others])
 
 
 def _run_time(benchmarks: Iterable[Path]) -> list[str]:

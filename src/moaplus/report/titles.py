@@ -36,6 +36,7 @@ METHODS = _Titles(
         "ae_kmeans": "one autoencoder + k-means",
     }
 )
+OPTIMIZERS = _Titles({"adam": "Adam", "sgd": "SGD"})
 SETTINGS = {
     "architecture": "experts: {}",
     "channels": "{} channels",
