@@ -12,6 +12,7 @@ from moaplus.report.failures import all_collapsed
 from moaplus.report.quantities import LOSSES, QUANTITIES, Quantity
 from moaplus.theory.intervals import Estimate, estimate, probability_of_improvement
 
+LEAST_P = 1e-4  # smaller ones are not worth telling apart
 NO_ESTIMATE = Estimate(np.nan, np.nan, np.nan, 0)
 
 
@@ -134,8 +135,10 @@ def markdown(rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def format_p(p: float) -> str:
-    """Print a p-value; nothing where there is none."""
-    return "" if np.isnan(p) else f"{p:.2g}"
+    """Print a p-value, the smallest as `< 0.0001`; nothing where there is none."""
+    if np.isnan(p):
+        return ""
+    return f"{p:.2g}" if p >= LEAST_P else f"< {LEAST_P:.4f}"
 
 
 def _print(value: object) -> str:
