@@ -18,7 +18,8 @@ def rows(**columns) -> pd.DataFrame:
     n = len(next(iter(columns.values())))
     same = {"mixture_error": 0.01, "mean_image_error": 0.06, "worst_error": 0.02}
     frame = {name: [value] * n for name, value in same.items()}
-    return pd.DataFrame(frame | {"experts": [2] * n, "dominance": [0.5] * n} | columns)
+    frame |= {"experts": [2] * n, "dominance": [0.5] * n, "method": ["moa"] * n}
+    return pd.DataFrame(frame | columns)
 
 
 def test_the_mean_image_is_the_best_constant():

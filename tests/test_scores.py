@@ -177,7 +177,8 @@ def test_a_run_is_better_with_the_higher_score_or_the_lower_loss():
 
 def test_a_cell_is_a_number_until_it_is_printed():
     columns = {"nmi": [0.1, 0.2, 0.3], "nmi_ceiling": [1.0] * 3, "acc": [np.nan] * 3}
-    rows = pd.DataFrame(columns | {"dominance": [0.5] * 3, "experts": [2] * 3})
+    others = {"dominance": [0.5] * 3, "experts": [2] * 3, "method": ["moa"] * 3}
+    rows = pd.DataFrame(columns | others)
     assert cell(rows, "nmi").measured.mean == pytest.approx(0.2)
     assert str(cell(rows, "nmi")) == "0.200 (3)"
     assert cell(rows, "nmi").mean == "0.200"

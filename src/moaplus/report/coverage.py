@@ -1,5 +1,8 @@
 """Intervals that hold the mean too rarely: the mark of docs/verdicts.md."""
 
+import functools
+from pathlib import Path
+
 import pandas as pd
 
 from moaplus.plan.results import PROBES
@@ -29,8 +32,15 @@ def is_marked(rows: pd.DataFrame, column: str) -> bool:
     """
     if rows.empty or not COVERAGE.exists():
         return False
-    measured = load_frame(COVERAGE, "run `moaplus probe interval_coverage`")
+    path = COVERAGE.resolve()
+    measured = _measured(path, path.stat().st_mtime_ns)
     same = measured[(measured["method"] == rows["method"].iloc[0]) & (measured["column"] == column)]
     if same.empty:
         return False
     return bool(same.loc[(same["n"] - len(rows)).abs().idxmin(), "beta_bootstrap_t"] < LEAST)
+
+
+@functools.lru_cache(maxsize=1)
+def _measured(path: Path, changed: int) -> pd.DataFrame:
+    """Load the table of coverages, once for each time that it is changed."""
+    return load_frame(path, "run `moaplus probe interval_coverage`")

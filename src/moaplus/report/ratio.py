@@ -78,7 +78,7 @@ def draw_ratios(found: dict[str, pd.DataFrame]) -> Figure:
     Raises:
         UserError: if linear_codes.csv is missing or damaged.
     """
-    figure, axis = plt.subplots(figsize=(8, 1 + 0.45 * len(found)), layout="constrained")
+    figure, axis = plt.subplots(figsize=(8, max(3, 1 + 0.45 * len(found))), layout="constrained")
     axis.axvspan(*band(), color="C1", alpha=0.3, label="the talk")
     for number, (selection, part) in enumerate(_codes()):
         ends, label = part["ratio"].agg(["min", "max"]), f"linear codes of the classes, {selection}"
