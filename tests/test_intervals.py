@@ -24,7 +24,7 @@ from moaplus.theory.intervals import (
 )
 
 RUNS = pd.read_csv(ROOT / "results/runs.csv")
-VALUES = st.lists(st.floats(-100, 100), min_size=MINIMUM_SEEDS, max_size=20)
+VALUES = st.lists(st.floats(-100, 100), min_size=MINIMUM_SEEDS, max_size=8)
 
 
 def test_beta_bootstrap_t_is_a_bootstrap_t_with_dirichlet_like_weights():

@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -202,7 +203,9 @@ def records() -> dict[str, list[dict]]:
 
 
 def test_a_search_goes_on_from_its_records_to_the_same_end(small, monkeypatch):
-    search(small, threads=1)
+    with monkeypatch.context() as patch:  # in this process, which has torch
+        patch.setattr(search_module, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))
+        search(small, threads=1)
     whole = records()
     trials = load_trials(small)
     assert [trial.is_whole for trial in trials].count(False) in (1, 2)
