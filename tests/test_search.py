@@ -119,6 +119,7 @@ def studies_value(value):
     [
         ("protocols", 0, r"search\.protocols: 0 is not allowed; allowed: a whole number from 1"),
         ("nearest", 0, r"search\.nearest: 0 is not allowed"),
+        ("protocols", 3334, r"search\.protocols: 3334 of 3 seeds would use .*; allowed: .* 3,333"),
         ("experts", 2001, r"search\.experts: 2001 is not allowed"),
         ("tries", 3, r"search: 'tries': no such key; allowed: "),
     ],

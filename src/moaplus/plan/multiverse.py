@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.params import IMAGES, MultiverseBlock, Params
 from moaplus.plan.runs import Run
-from moaplus.plan.settings import grid
 from moaplus.storage.files import UserError
 
 STEP = 1000  # from one seed of a protocol to the next
@@ -41,19 +40,13 @@ def check_multiverse(params: Params) -> None:
     """See that every protocol that params.yaml asks for can be trained.
 
     Raises:
-        UserError: if there are fewer protocols than it asks for, too many for several seeds, fewer
-            images than experts, or views that a gate does not see.
+        UserError: if there are fewer protocols than it asks for, too many for several seeds, or an
+            option cannot be trained.
     """
     wanted = params.multiverse
     if wanted is None:
         return
-    counted = [option.images for option in wanted.decisions[IMAGES] if option.images != "all"]
-    fewest = min(counted, default=math.inf)
-    if wanted.experts > fewest:
-        raise UserError(
-            f"multiverse.experts: {wanted.experts} is more than the {fewest} images of "
-            "an option; allowed: at most that many"
-        )
+    params.check_decisions("multiverse")
     there_are = math.prod(map(len, wanted.decisions.values()))
     if wanted.protocols > there_are:
         raise UserError(
@@ -65,9 +58,6 @@ def check_multiverse(params: Params) -> None:
             f"multiverse.seeds: {wanted.seeds} of more than {STEP:,} protocols, which would share "
             "some; allowed: 1"
         )
-    seen = {key: few for key, few in wanted.decisions.items() if key in ("gate", "views")}
-    for options in grid(seen):
-        params.top_level.changed(options)
 
 
 def draw(params: Params) -> tuple[Protocol, ...]:

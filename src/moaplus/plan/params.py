@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -29,7 +30,14 @@ from moaplus.plan.fields import (
 )
 from moaplus.plan.references import REFERENCE_METHODS, USUAL_REFERENCES
 from moaplus.plan.runs import N_CLASSES, PARAMS, Run, Selection
-from moaplus.plan.settings import NETWORK_FIELDS, TRAINING_FIELDS, Network, Settings, Training
+from moaplus.plan.settings import (
+    NETWORK_FIELDS,
+    TRAINING_FIELDS,
+    Network,
+    Settings,
+    Training,
+    grid,
+)
 from moaplus.storage.files import UserError, one_of
 
 SCHEMA = PACKAGE.parents[1] / "workflow" / "schemas" / "params.schema.json"
@@ -211,6 +219,24 @@ class Params(Block):
             how.changes,
             keep,
         )
+
+    def check_decisions(self, name: str) -> None:
+        """See that every option of `multiverse` or of `search` can be trained.
+
+        Raises:
+            UserError: if there are fewer images than experts, or views that a gate does not see.
+        """
+        block: MultiverseBlock | SearchBlock = getattr(self, name)
+        counted = [option.images for option in block.decisions[IMAGES] if option.images != "all"]
+        fewest = min(counted, default=math.inf)
+        if block.experts > fewest:
+            raise UserError(
+                f"{name}.experts: {block.experts} is more than the {fewest} images of an option; "
+                "allowed: at most that many"
+            )
+        seen = {key: few for key, few in block.decisions.items() if key in ("gate", "views")}
+        for options in grid(seen):
+            self.top_level.changed(options)
 
 
 def read_params(path: Path = PARAMS) -> Params:

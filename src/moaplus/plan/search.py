@@ -12,7 +12,7 @@ from pathlib import Path
 from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.params import IMAGES, Params, SearchBlock
 from moaplus.plan.runs import Run, Selection
-from moaplus.plan.settings import Settings, grid
+from moaplus.plan.settings import Settings
 from moaplus.storage.files import UserError
 
 SEARCH = Path("results/search")  # a folder for each protocol, a record in it for each seed
@@ -89,17 +89,15 @@ def check_search(params: Params) -> None:
     """See that every protocol that the search may propose can be trained.
 
     Raises:
-        UserError: if there are fewer images than experts, or views that a gate does not see.
+        UserError: if an option cannot be trained, or there are more seeds than `SEEDS` leaves.
     """
     search: SearchBlock | None = params.search
     if search is None:
         return
-    for option in search.decisions[IMAGES]:
-        if option.images != "all" and option.images < search.experts:
-            raise UserError(
-                f"search.experts: {search.experts} is more than the {option.images} images of an "
-                "option; allowed: at most that many"
-            )
-    seen = {key: few for key, few in search.decisions.items() if key in ("gate", "views")}
-    for options in grid(seen):
-        params.top_level.changed(options)
+    params.check_decisions("search")
+    most = (FRESH - SEEDS) // search.seeds
+    if search.protocols > most:
+        raise UserError(
+            f"search.protocols: {search.protocols} of {search.seeds} seeds would use seeds of "
+            f"those that are trained again; allowed: at most {most:,}"
+        )

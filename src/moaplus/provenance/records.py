@@ -53,6 +53,20 @@ def read_entries(path: Path) -> list[dict]:
     return entries
 
 
+def load_entries(path: Path) -> list[dict]:
+    """Load the entries of a record; none where there is no file.
+
+    Raises:
+        UserError: if it is damaged.
+    """
+    try:
+        return read_entries(path)
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: damaged ({error}); delete it and run snakemake") from error
+
+
 def record_paths(run: Run) -> tuple[Path, ...]:
     """Return where a run's record may be: its own first, then the one that it may share in git."""
     return (run.record,) if run.keep else (run.record, run.shared_record)
@@ -66,13 +80,7 @@ def load_record(run: Run) -> dict:
     """
     settings = settings_of(run)
     for path in record_paths(run):
-        try:
-            entries = read_entries(path)
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path}: damaged ({error}); delete it and run snakemake") from error
-        for entry in entries:
+        for entry in load_entries(path):
             if entry["settings"] == settings:
                 return entry
     raise UserError(f"{run.record}: missing, or made with other settings; run snakemake to make it")

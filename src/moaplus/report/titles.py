@@ -1,11 +1,11 @@
 """What tables and figures call methods, images and settings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 import pandas as pd
 
 from moaplus.plan.runs import N_CLASSES, Run, Selection
-from moaplus.plan.settings import setting_values
+from moaplus.plan.settings import Settings, setting_values
 from moaplus.plan.studies import Plan
 
 
@@ -102,7 +102,8 @@ def label_run(run: Run, plan: Plan, *more: str) -> str:
         more: what else to say, behind the images.
     """
     several = len({other.network.architecture for other in plan.default_runs.values()}) > 1
-    settings = _differences(setting_values(run.network, run.training), plan, several)
+    values = setting_values(run.network, run.training)
+    settings = _settings_of_row(values, plan, several)
     return ", ".join([format_images(run.selection), *more, *settings])
 
 
@@ -111,22 +112,34 @@ def label_rows(runs: pd.DataFrame, plan: Plan) -> pd.Series:
     several = runs.loc[runs["architecture"] != "", "architecture"].nunique() > 1
 
     def label(row: pd.Series) -> str:
-        settings = _differences(row, plan, several) if row["architecture"] else ()
+        settings = _settings_of_row(row, plan, several) if row["architecture"] else ()
         return ", ".join([format_images(plan.selections[row["selection"]]), *settings])
 
     return runs.apply(label, axis=1)
 
 
-def _differences(
+def format_differences(
+    values: Mapping[str, object], usual: Settings, without: Container[str] = ()
+) -> Iterator[str]:
+    """Yield, as people say them, the settings that are not the usual ones.
+
+    Args:
+        values: by name.
+        usual: which go without saying.
+        without: names of settings that are not told.
+    """
+    common = setting_values(usual.network, usual.training)
+    for name in SETTINGS:
+        if name not in without and values[name] != common[name]:
+            yield format_setting(name, values[name])
+
+
+def _settings_of_row(
     values: Mapping[str, object], plan: Plan, with_architecture: bool
 ) -> Iterator[str]:
-    """Yield, as people say them, settings that the top level of params.yaml does not have."""
-    usual = setting_values(plan.settings.network, plan.settings.training)
     if with_architecture:
         yield str(values["architecture"])
-    for name in SETTINGS:
-        if name != "architecture" and values[name] != usual[name]:
-            yield format_setting(name, values[name])
+    yield from format_differences(values, plan.settings, without=("architecture",))
 
 
 def _format_value(value: object) -> str:

@@ -62,17 +62,14 @@ def follow(run: Run, threads: int = 1) -> dict:
     except NotFiniteError as error:
         failed = str(error)
     labels = load_labels(run.selection)["train"]
-    nmi = [nmi_scores(contingency(labels, chosen))["nmi"] for chosen in clusters]
-    columns = {name: [row[name] for row in curves] for name in (curves[0] if curves else ())}
-    columns["nmi"] = nmi
+    columns = {"nmi": [nmi_scores(contingency(labels, chosen))["nmi"] for chosen in clusters]}
+    columns |= {name: [row[name] for row in curves] for name in (curves[0] if curves else ())}
     return origin_of(run) | {
         "made_by": made_by(device, state.network.compiler),
         "mean_image_error": _short(mean_image_error({"train": images}, "train")),
         "seconds": _short(time.process_time() - began),
         "failed": failed,
-        "curves": {
-            name: [*map(_short, values)] for name, values in {"nmi": nmi, **columns}.items()
-        },
+        "curves": {name: [*map(_short, values)] for name, values in columns.items()},
     }
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from moaplus.plan.choices import PAPER_MODELS
 from moaplus.report.cells import NO_ESTIMATE, Share, share
 from moaplus.report.claims import HOLDS, PAPER_FIGURES, PaperFigure, Verdict, figure_verdict
-from moaplus.report.multiverse.readings import CONTRASTS
+from moaplus.report.multiverse.readings import distance
 from moaplus.report.quantities import QUANTITIES
 from moaplus.search.judge import Stop, sound
 from moaplus.search.trial import Trial
@@ -58,11 +58,7 @@ class Fresh:
     @property
     def distance(self) -> float:
         """Return how far the means are from the paper's table."""
-        squares = [
-            ((each.measured.mean - each.figure.value) / CONTRASTS[each.figure.quantity]) ** 2
-            for each in self.figures
-        ]
-        return float(np.mean(squares) ** 0.5)
+        return distance({each.figure.key: each.measured.mean for each in self.figures})
 
 
 def fresh_of(trial: Trial) -> Fresh:

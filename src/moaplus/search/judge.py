@@ -7,7 +7,7 @@ import numpy as np
 
 from moaplus.plan.choices import PAPER_MODELS
 from moaplus.report.claims import PAPER_FIGURES
-from moaplus.report.multiverse.readings import CONTRASTS
+from moaplus.report.multiverse.readings import square
 
 # What loss may mean, by column of a curve. With top-1 routing MoA's mixed reconstruction is that of
 # the chosen expert.
@@ -68,13 +68,12 @@ def nearest_stop(model: str, entries: Sequence[dict]) -> Stop | None:
     usable = np.array([*map(all, zip(*map(sound, entries), strict=False))])
     if not usable.any():
         return None
-    paper = {figure.quantity: figure.value for figure in PAPER_FIGURES if figure.method == model}
+    paper = {figure.quantity: figure for figure in PAPER_FIGURES if figure.method == model}
     nmi = mean_curve(entries, "nmi", len(usable))
     stops = []
     for column in loss_columns(model, entries[0]["settings"]["training"]):
         loss = mean_curve(entries, column, len(usable))
-        squares = ((nmi - paper["nmi"]) / CONTRASTS["nmi"]) ** 2
-        squares += ((loss - paper["loss"]) / CONTRASTS["loss"]) ** 2
+        squares = square(paper["nmi"], nmi) + square(paper["loss"], loss)
         best = int(np.where(usable, squares, np.inf).argmin())
         stops.append(Stop(best + 1, column, (nmi[best], loss[best]), float(squares[best])))
     return min(stops, key=lambda stop: stop.square)

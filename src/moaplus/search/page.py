@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 from ruamel.yaml import YAML
 
-from moaplus.plan.params import Params
+from moaplus.plan.params import FREE, Params
 from moaplus.plan.runs import Run
 from moaplus.plan.search import SEARCH, SEARCH_PAGE
+from moaplus.plan.settings import setting_values
 from moaplus.report.cells import markdown, share
 from moaplus.report.claims import HOLDS, PAPER_FIGURES, format_verdict
 from moaplus.report.quantities import QUANTITIES
-from moaplus.report.titles import METHODS, format_images, format_setting
+from moaplus.report.titles import METHODS, format_differences, format_images
 from moaplus.search.fresh import Fresh, fresh_of
 from moaplus.search.judge import Stop, sound
 from moaplus.search.trial import Trial, has_fresh_seeds, load_trials, nearest
@@ -147,16 +148,8 @@ def _way(run: Run, trial: Trial) -> dict:
 def _describe(trial: Trial) -> str:
     """Return a protocol in words: images, settings, epochs and loss."""
     candidate, stops = trial.candidate, trial.judgement.stops
-    usual = candidate.params.top_level
-    settings = [
-        format_setting(key, value)
-        for part, common in (
-            (candidate.settings.network, usual.network),
-            (candidate.settings.training, usual.training),
-        )
-        for key, value in part
-        if value != getattr(common, key) and key not in ("epochs", "schedule")
-    ]
+    values = setting_values(candidate.settings.network, candidate.settings.training)
+    settings = format_differences(values, candidate.params.top_level, without=FREE)
     epochs = " and ".join(f"{stop.epoch} of {METHODS[m]}" for m, stop in stops.items())
     return (
         f"number {candidate.number}, {format_images(candidate.selection)}, {', '.join(settings)}, "

@@ -15,8 +15,6 @@ from moaplus.search.trial import Trial, nearest, recorded_options
 
 GENERATION = 16  # protocols that are proposed together: so the number of cores changes nothing
 
-Task = tuple[Candidate, int]  # a protocol and a seed
-
 
 def search(params: Params, threads: int) -> None:
     """Make the records that are not there yet: of all protocols, then of the nearest ones again.

@@ -7,7 +7,7 @@ from functools import cached_property
 from moaplus.plan.params import Params
 from moaplus.plan.search import SEARCH, Candidate
 from moaplus.provenance.origin import settings_of
-from moaplus.provenance.records import read_entries
+from moaplus.provenance.records import load_entries
 from moaplus.search.judge import FARTHEST, Judgement, judge
 from moaplus.storage.files import UserError
 
@@ -25,10 +25,10 @@ class Trial:
         """Load the records of some seeds, where they are.
 
         Raises:
-            UserError: as `load_entries`.
+            UserError: as `load_models`.
         """
         for seed in seeds:
-            if found := load_entries(self.candidate, seed):
+            if found := load_models(self.candidate, seed):
                 self.entries[seed] = found
 
     @property
@@ -94,36 +94,24 @@ def recorded_options(params: Params, number: int) -> dict[str, int] | None:
         UserError: if it is damaged.
     """
     candidate = Candidate(number, {}, params)
-    entries = _read(candidate, candidate.seeds[0])
+    entries = load_entries(candidate.record(candidate.seeds[0]))
     return entries[0]["options"] if entries else None
 
 
-def load_entries(candidate: Candidate, seed: int) -> Entries | None:
+def load_models(candidate: Candidate, seed: int) -> Entries | None:
     """Load the record of a protocol and seed; None if there is none.
 
     Raises:
         UserError: if it is damaged, or of another search.
     """
-    entries = _read(candidate, seed)
-    if entries is None:
-        return None
+    path = candidate.record(seed)
+    entries = load_entries(path)
     try:
         wanted = [settings_of(run) for run in candidate.runs(seed)]
     except LookupError:  # an option that params.yaml does not have
         wanted = []
-    if [entry["settings"] for entry in entries] != wanted:
+    if entries and [entry["settings"] for entry in entries] != wanted:
         raise UserError(
-            f"{candidate.record(seed)}: of another search than that of params.yaml; move {SEARCH} "
-            "away to begin anew"
+            f"{path}: of another search than that of params.yaml; move {SEARCH} away to begin anew"
         )
-    return entries
-
-
-def _read(candidate: Candidate, seed: int) -> Entries | None:
-    path = candidate.record(seed)
-    try:
-        return read_entries(path)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: damaged ({error}); delete it and run snakemake") from error
+    return entries or None

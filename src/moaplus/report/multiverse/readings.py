@@ -3,20 +3,24 @@
 In how many of them each claim holds: rules 1, 2 and 5 of docs/multiverse.md.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
+from typing import TypeVar
 
+import numpy as np
 import pandas as pd
 
 from moaplus.plan.choices import PAPER_MODELS
 from moaplus.plan.multiverse import Protocol
 from moaplus.plan.runs import SPLITS
 from moaplus.report.cells import share
-from moaplus.report.claims import PAPER_COMPARISONS, PAPER_FIGURES
+from moaplus.report.claims import PAPER_COMPARISONS, PAPER_FIGURES, PaperFigure
 from moaplus.report.failures import failed
 from moaplus.report.titles import METHODS
 from moaplus.theory.scores import NMI_MEANS
 
+Values = TypeVar("Values", float, np.ndarray, pd.Series)
 LOSS_READINGS = ("mixed", "routed", "objective")
 CLUSTER_READINGS = ("gate", "error")
 # The paper's own differences between the two methods: the units of `distance`.
@@ -141,13 +145,19 @@ def held(found: pd.DataFrame, lost: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def distance(found: pd.DataFrame) -> pd.Series:
-    """Return how far each protocol is from the paper's table, by rule 3 of docs/multiverse.md."""
-    squares = [
-        ((found[figure.key] - figure.value) / CONTRASTS[figure.quantity]) ** 2
-        for figure in PAPER_FIGURES
-    ]
+def distance(found: Mapping[str, Values] | pd.DataFrame) -> Values:
+    """Return how far protocols are from the paper's table, by rule 3 of docs/multiverse.md.
+
+    Args:
+        found: the four figures by their keys, numbers or one for each protocol.
+    """
+    squares = [square(figure, found[figure.key]) for figure in PAPER_FIGURES]
     return (sum(squares) / len(squares)) ** 0.5
+
+
+def square(figure: PaperFigure, value: Values) -> Values:
+    """Return the square of a difference from the paper, in units of its contrast."""
+    return ((value - figure.value) / CONTRASTS[figure.quantity]) ** 2
 
 
 FIGURES = [figure.key for figure in PAPER_FIGURES]
