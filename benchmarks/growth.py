@@ -17,7 +17,6 @@ from workspace import (
     make_workspace,
 )
 
-from moaplus.data.idx import load_idx
 from moaplus.plan.datasets import raw_files
 from moaplus.plan.results import BENCHMARKS
 from moaplus.plan.studies import load
@@ -25,6 +24,7 @@ from moaplus.provenance.origin import origin_of
 from moaplus.provenance.records import load_record, save_record
 from moaplus.storage.arrays import load_arrays, save_arrays
 from moaplus.storage.frames import load_frame
+from moaplus.storage.idx import load_idx
 from moaplus.storage.tensors import load_tensors, save_tensors
 
 # In a small process: what a process has in memory when it starts another counts as the other's.

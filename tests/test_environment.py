@@ -16,8 +16,9 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 BOUNDS = {  # which lock covers which direct dependencies
     "requirements.lock": PROJECT["build-system"]["requires"]
     + PROJECT["project"]["dependencies"]
+    + EXTRAS["pipeline"]
     + EXTRAS["dev"],
-    "optional.lock": EXTRAS["slurm"] + EXTRAS["umap"] + EXTRAS["peers"],
+    "optional.lock": EXTRAS["slurm"] + EXTRAS["umap"] + EXTRAS["peers"] + EXTRAS["parquet"],
 }
 
 

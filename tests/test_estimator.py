@@ -2,20 +2,28 @@
 
 import pickle
 import sys
+import warnings
+from importlib.metadata import version
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis.extra.numpy import arrays
+from hypothesis.strategies import booleans, floats
+from PIL import Image
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_blobs
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import moaplus
-from moaplus.estimator import MIN_EPOCHS, MIN_STEPS, MoAPlus
+from moaplus.clusterer.estimator import MIN_EPOCHS, MIN_STEPS, MoAPlus
+from moaplus.clusterer.scale import Scale
 from moaplus.storage.files import UserError
 
 
@@ -99,6 +107,9 @@ def test_a_saved_model_predicts_as_before(digits, fitted, tmp_path):
             getattr(read, method)(digits), getattr(fitted, method)(digits)
         )
     assert read.get_params() == fitted.get_params() | {"random_state": None}
+    assert vars(read).keys() - {"notes_"} == vars(fitted).keys()
+    for name in ("labels_", "concentrations_", "loss_curve_", "n_iter_", "n_features_in_"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(fitted, name))
     unpickled = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(unpickled.predict_proba(digits), fitted.concentrations_)
 
@@ -119,8 +130,6 @@ def test_what_is_not_fitted_says_so(digits, tmp_path):
     fresh, failed = MoAPlus(2), MoAPlus(2, epochs=1)
     with pytest.raises(ValueError, match="Found array with 1 sample"):
         failed.fit(digits[:1])
-    with pytest.raises(ValueError, match="nothing to cluster"):
-        failed.fit(0 * digits)
     for model in (fresh, failed):
         for call in (
             lambda model=model: model.save(tmp_path / "model.safetensors"),
@@ -157,7 +166,9 @@ def test_the_published_objectives_with_the_published_gate(digits, objective):
 @pytest.mark.parametrize(("n", "batch_size", "epochs"), [(300, 256, 600), (300, 3, MIN_EPOCHS)])
 def test_by_default_it_takes_enough_steps(digits, n, batch_size, epochs, monkeypatch):
     asked = {}
-    monkeypatch.setattr("moaplus.estimator.fit", lambda *_, **settings: asked.update(settings))
+    monkeypatch.setattr(
+        "moaplus.clusterer.estimator.fit", lambda *_, **settings: asked.update(settings)
+    )
     model = MoAPlus(2, batch_size=batch_size)
     model.fit(digits)
     assert asked["epochs"] == epochs
@@ -169,7 +180,6 @@ def test_by_default_it_takes_enough_steps(digits, n, batch_size, epochs, monkeyp
     [
         (np.full((9, 4, 4), np.nan), {}, "NaN"),
         (np.full((9, 4, 4), np.inf), {}, "infinity"),
-        (np.ones((9, 4, 4)), {}, "all pixels are 1.0"),
         (np.ones((1, 4, 4)), {}, "1 sample"),
         (np.random.rand(9, 4, 4), {"n_clusters": 10}, "n_samples=9 should be >= n_clusters=10"),
         (np.random.rand(9, 4, 4), {"n_clusters": 0}, "n_clusters"),
@@ -177,6 +187,18 @@ def test_by_default_it_takes_enough_steps(digits, n, batch_size, epochs, monkeyp
         (np.random.rand(9, 4, 4), {"device": "gpu"}, "device='gpu': torch cannot use it here"),
         (np.random.rand(9, 4, 4), {"device": "cuda:99"}, "device='cuda:99': torch cannot use"),
         (np.random.rand(9, 2, 2, 2, 2), {}, "5 dimensions"),
+        (np.random.rand(9, 3, 8, 8), {}, r"8 colours; use X\.transpose\(0, 2, 3, 1\)"),
+        (np.random.rand(9, 8, 8, 7), {}, "7 colours; allowed: 1, 3 or 4"),
+        (np.random.rand(9, 8, 0), {}, "without pixels"),
+        (np.random.rand(0, 8, 8), {}, r"0 sample\(s\)"),
+        ([], {}, "1D array"),
+        (np.random.rand(9, 5), {"gate": "deep"}, "gate='deep' needs images .*'tabular' or"),
+        (np.array([["a", "b"]] * 9), {}, "numeric"),
+        (
+            pd.DataFrame({"a": [1, 2], "kind": pd.Categorical(["x", "y"])}),
+            {},
+            "column 'kind': .*'x'; MoAPlus takes numbers: encode categories",
+        ),
     ],
 )
 def test_bad_input_gets_one_line(X, settings, words):
@@ -190,10 +212,14 @@ def test_images_may_come_in_a_list(digits):
 
 
 def test_new_inputs_of_another_shape_are_refused(digits, fitted):
-    with pytest.raises(ValueError, match=r"shape \(4, 16\); fitted on \(8, 8\)"):
-        fitted.predict(digits.reshape(-1, 4, 16))
-    with pytest.raises(ValueError, match="32 features"):
-        fitted.predict(digits[:, :4])
+    for other, words in (
+        (digits.reshape(-1, 4, 16), "images of 4×16"),
+        (digits[:, :4], "images of 4×8"),
+        (digits.reshape(-1, 64), "64 features"),
+        (digits[:0], r"0 sample\(s\)"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            fitted.predict(other)
 
 
 def test_a_single_cluster_is_warned_of(digits):
@@ -206,3 +232,116 @@ def test_verbose_shows_progress_on_a_terminal_alone(digits, capsys, monkeypatch)
         monkeypatch.setattr(sys.stderr, "isatty", lambda answer=on_a_terminal: answer)
         MoAPlus(2, epochs=2, verbose=1).fit(digits)
         assert ("objective=" in capsys.readouterr().err) == on_a_terminal
+
+
+def blobs(*sizes: int) -> tuple[np.ndarray, np.ndarray]:
+    X, y = make_blobs(sizes, n_features=2, centers=10 * np.eye(len(sizes), 2), random_state=0)
+    return X, y
+
+
+def agreement(X: np.ndarray, y: np.ndarray) -> float:
+    return adjusted_rand_score(y, MoAPlus(2, epochs=40, random_state=0).fit_predict(X))
+
+
+def one_extreme_row(X):
+    X[0] = 1e6
+    return X
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda X: X + 1.7e9,
+        lambda X: X * 1e40,
+        lambda X: X * 1e-40,
+        lambda X: (X * 1000).astype(np.float16),
+        lambda X: np.c_[X, np.full(len(X), 7.0)],
+        one_extreme_row,
+    ],
+    ids=["far from 0", "large", "tiny", "half precision", "a constant feature", "an extreme row"],
+)
+def test_numbers_of_any_size_are_clustered(change):
+    X, y = blobs(150, 150)
+    assert agreement(change(X.copy()), y) > 0.97
+
+
+def test_a_hot_pixel_does_not_squeeze_all_others(digits):
+    labels = load_digits(n_class=2).target[:300]
+    hot = digits.copy()
+    hot[0, 0, 0] = 65_535
+    model = MoAPlus(2, epochs=20, random_state=0).fit(hot)
+    assert adjusted_rand_score(labels, model.labels_) > 0.9
+    assert model.scale_.high < 50
+
+
+@given(
+    arrays(np.float64, (12, 3), elements=floats(-1e300, 1e300)),
+    booleans(),
+)
+def test_what_a_mixture_sees_is_finite_and_of_usual_size(X, images):
+    X = X.reshape(3, 4, 3) if images else X
+    seen = Scale.of(X).forward(X)
+    assert torch.isfinite(seen).all()
+    assert seen.abs().max() <= (1 + 1e-6 if images else 12)
+
+
+def test_inputs_unlike_those_it_was_fitted_on_are_warned_of(digits, fitted):
+    for other in (digits * 4096, digits / 4096):
+        with pytest.warns(UserWarning, match=r"X is not like .* its range"):
+            fitted.predict(other)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted.predict(digits[:5])
+        fitted.predict(digits[:1])
+
+
+@pytest.mark.parametrize("shape", [(20, 4, 4), (20, 5)])
+def test_inputs_that_are_all_the_same_are_warned_of(shape):
+    with pytest.warns(ConvergenceWarning, match="1 distinct inputs, fewer than n_clusters=2"):
+        labels = MoAPlus(2, epochs=1, random_state=0).fit_predict(np.ones(shape))
+    assert len(set(labels)) == 1
+
+
+def test_an_empty_cluster_is_warned_of(digits):
+    with pytest.warns(ConvergenceWarning, match="1 of 2 clusters are empty"):
+        MoAPlus(2, objective="moa", gate="small", epochs=1, random_state=0).fit(digits)
+
+
+def test_what_was_fitted_is_saved_whatever_was_set_later(digits, fitted, tmp_path):
+    model = MoAPlus(2, epochs=2, random_state=0).fit(digits)
+    before = model.predict_proba(digits)
+    model.set_params(n_clusters=7, gate="small", latent=3)
+    model.save(tmp_path / "model.safetensors", {"from": "a test"})
+    read = MoAPlus.load(tmp_path / "model.safetensors")
+    assert (read.n_clusters, read.gate, read.latent) == (2, "auto", 32)
+    assert read.notes_ == {"from": "a test"}
+    np.testing.assert_array_equal(read.predict_proba(digits), before)
+
+
+def test_names_of_features_are_saved(tmp_path):
+    X, _ = blobs(30, 30)
+    frame = pd.DataFrame(X, columns=["length", "width"])
+    MoAPlus(2, epochs=1, random_state=0).fit(frame).save(tmp_path / "model.safetensors")
+    read = MoAPlus.load(tmp_path / "model.safetensors")
+    assert list(read.feature_names_in_) == ["length", "width"]
+    with pytest.raises(ValueError, match="feature names"):
+        read.predict(frame.rename(columns={"width": "weight"}))
+
+
+def test_a_folder_and_a_list_of_paths_are_inputs(digits, tmp_path):
+    paths = [tmp_path / f"{index:03}.png" for index in range(40)]
+    images = np.uint8(15 * digits[:40])
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image).save(path)
+    model = MoAPlus(2, epochs=2, random_state=0).fit(images)
+    for source in (tmp_path, str(tmp_path), paths, [str(path) for path in paths]):
+        again = MoAPlus(2, epochs=2, random_state=0).fit(source)
+        np.testing.assert_array_equal(again.concentrations_, model.concentrations_)
+        np.testing.assert_array_equal(again.predict(source), model.labels_)
+
+
+def test_public_names_are_complete():
+    assert dir(moaplus) == sorted(moaplus.__all__)
+    for name in moaplus.__all__:
+        assert getattr(moaplus, name)
+    assert moaplus.__version__ == version("moaplus")

@@ -19,7 +19,7 @@ from workspace import (
     planned_jobs,
 )
 
-from moaplus import cli
+from moaplus.__main__ import main
 from moaplus.plan.results import PICTURED, RESULTS, STUDIES
 from moaplus.plan.runs import Study
 from moaplus.plan.studies import load
@@ -85,7 +85,7 @@ def done(tmp_path_factory, mnist):
             commands.append(("runs_table", place))
             commands += [("figure", study) for study in PICTURED if place.endswith(f"/{study}")]
             commands.append(("table", place))
-        assert [cli.main(command) for command in commands] == [0] * len(commands)
+        assert [main(command) for command in commands] == [0] * len(commands)
     return folder
 
 

@@ -17,7 +17,7 @@ from workspace import (
     planned_jobs,
 )
 
-from moaplus import cli
+from moaplus.__main__ import main
 from moaplus.plan.results import STUDIES
 from moaplus.plan.studies import load
 from moaplus.provenance.records import load_record
@@ -124,8 +124,8 @@ def test_a_training_that_diverges_leaves_a_record_that_says_so(smoke_run, monkey
     right = training.objective_of
     monkeypatch.setattr(training, "objective_of", lambda run: lambda o: right(run)(o) * torch.nan)
     (run, *_) = (run for run in load().all_runs.values() if not run.keep)
-    assert cli.main(["train", str(run.folder)]) == 0
-    assert cli.main(["score", str(run.record)]) == 0
+    assert main(["train", str(run.folder)]) == 0
+    assert main(["score", str(run.record)]) == 0
     entry = load_record(run)
     assert entry["settings"]["objective"] == run.objective
     assert "not finite in epoch 1, step 1" in entry["failed"]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from workspace import ROOT, RUNS, call
 
-from moaplus.cli import main
+from moaplus.__main__ import main
 from moaplus.data.images import load_images, load_labels
 from moaplus.mixture import fit, history
 from moaplus.plan.runs import MODELS, SCRATCH

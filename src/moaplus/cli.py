@@ -1,10 +1,9 @@
-"""`moaplus …`: each rule of the workflow is one such command; people have some of their own.
+"""The pipeline's commands: each rule of the workflow is one of them; people have some of their own.
 
 What a command imports inside its function is what its result depends on (`provenance.origin`).
 """
 
 import argparse
-import gc
 import os
 import sys
 from collections.abc import Callable
@@ -28,30 +27,8 @@ from moaplus.plan.studies import load
 from moaplus.storage.files import UserError, one_of
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; print a fault that the user can put right as one line."""
-    gc.set_threshold(100_000)  # imports make many objects and drop few: a sixth of their time
-    options = vars(_parser().parse_args(arguments))
-    command = options.pop("command")
-    try:
-        command(**options)
-        sys.stdout.flush()
-    except UserError as error:
-        print(f"moaplus: {error}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # of `moaplus runs | head`; Python flushes once more at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141  # 128 + SIGPIPE, as a shell has it
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        gc.freeze()  # at its exit Python looks for garbage among all that is left: 0.2 s with torch
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="moaplus", description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def add_commands(commands) -> None:
+    """Add the pipeline's commands to those of a parser, as `add_subparsers` returned them."""
 
     def command(function: Callable, argument: str = "", **settings) -> argparse.ArgumentParser:
         name = function.__name__.strip("_")
@@ -97,17 +74,6 @@ def _parser() -> argparse.ArgumentParser:
     planned(_claims)
     planned(_verdicts)
     planned(_archive, "FILE", type=Path)
-    cluster = command(_cluster, "IMAGES", type=Path)
-    cluster.add_argument("--clusters", type=int, required=True, help="number of clusters")
-    cluster.add_argument("--model", type=Path, help="safetensors file to write, for `assign`")
-    cluster.add_argument("--seed", type=int, default=0)
-    cluster.add_argument("--device", default="cpu", help="cpu, cuda or mps")
-    assign = command(_assign, "MODEL", type=Path)
-    assign.add_argument("images", metavar="IMAGES", type=Path)
-    for own in (cluster, assign):
-        own.add_argument("--output", type=Path, required=True, help="CSV file to write")
-        own.add_argument("--sheet", type=Path, help="PNG file to write: a row for each cluster")
-    return parser
 
 
 def _runs(params: Path) -> None:
@@ -289,19 +255,7 @@ def _archive(file: Path, params: Path) -> None:
     write_archive(report_of(load(params), RESULTS), file)
 
 
-def _cluster(**options) -> None:
-    """Cluster your own images: a folder of PNG or JPEG files, an npy or npz array, an idx file."""
-    from moaplus.own_images import cluster_images
-
-    cluster_images(argparse.Namespace(**options))
-
-
-def _assign(**options) -> None:
-    """Put new images into the clusters of a model that `moaplus cluster --model` wrote."""
-    from moaplus.own_images import assign_images
-
-    assign_images(argparse.Namespace(**options))
-
-
 if __name__ == "__main__":
+    from moaplus.__main__ import main
+
     sys.exit(main())

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from moaplus.data.idx import load_idx
 from moaplus.plan.runs import Selection
 from moaplus.storage.arrays import save_arrays
 from moaplus.storage.files import UserError
+from moaplus.storage.idx import load_idx
 
 SIDE = 28
 SAMPLE_IMAGES = 20  # that figures show

@@ -24,6 +24,15 @@ def load_idx(path: Path) -> np.ndarray:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
             raise ValueError(f"no whole gzip file: {error}") from error
+    return parse_idx(content)
+
+
+def parse_idx(content: bytes) -> np.ndarray:
+    """Return the values of an idx file of unsigned bytes.
+
+    Raises:
+        ValueError: if it is truncated or in another format.
+    """
     if len(content) < 4 or content[:3] != bytes([0, 0, UNSIGNED_BYTES]):
         raise ValueError("not an idx file of unsigned bytes")
     start = 4 * (1 + content[3])

@@ -1,10 +1,13 @@
 """MoA+ as a clusterer with scikit-learn's interface."""
 
-import importlib
+import inspect
 import math
+import pkgutil
 import warnings
+from importlib import import_module
 from numbers import Integral, Real
 from pathlib import Path
+from types import ModuleType
 from typing import ClassVar, Self
 
 import numpy as np
@@ -16,17 +19,18 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 from tqdm import tqdm
 
+from moaplus.clusterer.scale import Scale, Seen
+from moaplus.mixture import gates, objectives
 from moaplus.mixture.fit import State, fit, start
 from moaplus.mixture.networks import MixtureOfAutoencoders
-from moaplus.mixture.scale import Scale, Seen
 from moaplus.mixture.schedules.one_cycle import one_cycle
-from moaplus.plan.choices import constants, names, views
 from moaplus.storage.files import UserError
 from moaplus.storage.tensors import load_tensors, save_tensors
 
@@ -34,6 +38,24 @@ CHANNELS = (8, 16)  # of the experts' convolutions
 RIDGE = 1e-3  # smallest eigenvalue that Γ/n may have where it is inverted
 MIN_EPOCHS, MIN_STEPS = 25, 1200  # of `epochs="auto"`
 CHUNK = 500  # images at a time when nothing is trained
+SCALE = ("offset", "factor", "low", "high")  # arrays of a scale
+COLOURS = (1, 3, 4)  # that an image may have
+OF_FEATURES = ("tabular", "linear")  # gates that take features; the others take images
+
+
+def _modules(package: ModuleType) -> dict[str, ModuleType]:
+    """Import the modules of a package, by name."""
+    names = [module.name for module in pkgutil.iter_modules(package.__path__)]
+    return {name: import_module(f"{package.__name__}.{name}") for name in names}
+
+
+GATES = _modules(gates)
+OBJECTIVES = {
+    name: objective
+    for name, module in _modules(objectives).items()
+    # An objective with constants takes more than the outcome.
+    if len(inspect.signature(objective := getattr(module, name)).parameters) == 1
+}
 
 
 class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
@@ -67,10 +89,8 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
 
     _parameter_constraints: ClassVar[dict] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
-        "objective": [
-            StrOptions({name for name in names("mixture/objectives") if not constants(name)})
-        ],
-        "gate": [StrOptions({"auto", *names("mixture/gates")})],
+        "objective": [StrOptions(set(OBJECTIVES))],
+        "gate": [StrOptions({"auto", *GATES})],
         "latent": [Interval(Integral, 1, None, closed="left")],
         "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
@@ -113,15 +133,21 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         """Train on X, and cluster it.
 
         Args:
-            X: images (n, h, w) or (n, h, w, colours), or features (n, d): finite numbers.
+            X: images (n, h, w) or (n, h, w, colours), or features (n, d): finite numbers; or a
+                folder of pictures, or a list of their paths.
             y: ignored.
 
         Raises:
-            ValueError: if X has fewer inputs than clusters, holds NaN or infinity, is of another
-                shape, or its pixels are all the same; or if torch cannot use the device.
+            ValueError: if X has fewer inputs than clusters, holds NaN, infinity or words, or is of
+                another shape; or if torch cannot use the device, or the gate is not for such X.
+
+        Warns:
+            ConvergenceWarning: if X has fewer distinct inputs than clusters, or a cluster ends
+                empty.
         """
         X = self._checked(X, reset=True)
         _check_device(self.device)
+        self._check_gate(X.ndim > 2)
         if len(X) < self.n_clusters:
             raise ValueError(
                 f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}: give more inputs, "
@@ -129,6 +155,9 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
             )
         if self.n_clusters == 1:
             warnings.warn("n_clusters=1 puts all into one cluster; ask for 2 or more", stacklevel=2)
+        if (distinct := _distinct(X, self.n_clusters)) < self.n_clusters:
+            _warn(f"X has {distinct} distinct inputs, fewer than n_clusters={self.n_clusters}")
+        self._fitted = self.get_params() | {"random_state": None}
         self.scale_ = Scale.of(X)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         with (
@@ -142,6 +171,8 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         self.n_iter_ = len(state.rows)
         self.concentrations_ = self._concentrations(Seen(X, self.scale_))
         self.labels_ = self.concentrations_.argmax(axis=1)
+        if empty := self.n_clusters - len(np.unique(self.labels_)):
+            _warn(f"{empty} of {self.n_clusters} clusters are empty; ask for fewer clusters")
         return self
 
     def predict(self, X) -> np.ndarray:
@@ -172,42 +203,61 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         errors = _apply(lambda part: (self._mixed(part) - part).square().flatten(1).mean(1), seen)
         return -float(errors.mean())
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, notes: dict | None = None) -> None:
         """Write the model as safetensors.
+
+        Args:
+            path: of the file.
+            notes: what else the file shall hold, as JSON; `load` gives it back as `notes_`.
 
         Raises:
             sklearn.exceptions.NotFittedError: if it is not fitted.
             moaplus.storage.files.UserError: if the file cannot be written.
         """
         check_is_fitted(self, "mixture_")
-        tensors = {name: value.numpy() for name, value in self.mixture_.state_dict().items()}
+        weights = {name: value.numpy() for name, value in self.mixture_.state_dict().items()}
+        names = getattr(self, "feature_names_in_", None)
         origin = {
-            "parameters": self.get_params() | {"random_state": None},
+            "parameters": self._fitted,
+            "notes": notes or {},
             "shape": self.scale_.shape,
+            "feature_names": None if names is None else list(names),
         }
-        extra = {"scale.offset": self.scale_.offset, "scale.factor": self.scale_.factor}
-        save_tensors(Path(path), tensors | extra, origin)
+        arrays = {
+            "loss_curve": np.array(self.loss_curve_),
+            "concentrations": self.concentrations_,
+            **{f"scale.{name}": getattr(self.scale_, name) for name in SCALE},
+        }
+        save_tensors(Path(path), weights | arrays, origin)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a model that `save` wrote: it predicts; labels and curves of training are not kept.
+        """Read a model that `save` wrote: as it was fitted, without its `random_state`.
 
         Raises:
             moaplus.storage.files.UserError: if the file is missing, damaged or no such model.
         """
         try:
-            tensors, origin = load_tensors(Path(path))
+            arrays, origin = load_tensors(Path(path))
             model = cls(**origin["parameters"])
-            offset, factor = tensors.pop("scale.offset"), tensors.pop("scale.factor")
-            model.scale_ = Scale(tuple(origin["shape"]), offset, factor)
+            model._fitted = origin["parameters"]
+            scale = (arrays.pop(f"scale.{name}") for name in SCALE)
+            model.scale_ = Scale(tuple(origin["shape"]), *scale)
+            model.loss_curve_ = arrays.pop("loss_curve").tolist()
+            model.concentrations_ = arrays.pop("concentrations")
             model.mixture_ = model._mixture().eval()
-            weights = {name: torch.from_numpy(value) for name, value in tensors.items()}
+            weights = {name: torch.from_numpy(value) for name, value in arrays.items()}
             model.mixture_.load_state_dict(weights)
+            names, model.notes_ = origin["feature_names"], origin["notes"]
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise UserError(
                 f"{path}: no model of MoAPlus: {' '.join(str(error).split())}"
             ) from error
+        model.n_iter_ = len(model.loss_curve_)
+        model.labels_ = model.concentrations_.argmax(axis=1)
         model.n_features_in_ = math.prod(model.scale_.shape)
+        if names is not None:
+            model.feature_names_in_ = np.array(names, dtype=object)
         return model
 
     def __sklearn_tags__(self):
@@ -223,36 +273,59 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         return last.in_features
 
     def _checked(self, X, reset: bool) -> np.ndarray:
-        X = np.asarray(X) if isinstance(X, list | tuple) else X
-        dimensions = getattr(X, "ndim", 2)
-        if dimensions > 4:
-            raise ValueError(
-                f"X has {dimensions} dimensions; allowed: (n, features), (n, h, w), "
-                "(n, h, w, colours)"
-            )
-        flat = X.reshape(len(X), -1) if dimensions > 2 else X
+        X = self._read(X, reset)
+        shape = tuple(getattr(X, "shape", ()))[1:]
+        if len(shape) > 1:
+            _check_images(len(X), shape)
+        known = None if reset else self.scale_.shape
+        if known not in (None, shape) and max(len(shape), len(known)) > 1:
+            raise ValueError(f"X has {_kind(shape)}; MoAPlus was fitted on {_kind(known)}")
+        flat = X.reshape(len(X), math.prod(shape)) if len(shape) > 1 else X
+        _check_columns(X)
         flat = validate_data(self, flat, reset=reset, ensure_min_samples=2 if reset else 1)
-        shape = X.shape[1:] if dimensions > 2 else flat.shape[1:]
-        if not reset and shape != self.scale_.shape:
-            raise ValueError(f"X has inputs of shape {shape}; fitted on {self.scale_.shape}")
-        return flat.reshape(-1, *shape)
+        return flat.reshape(-1, *(shape if len(shape) > 1 else flat.shape[1:]))
+
+    def _read(self, X, reset: bool):
+        """Return X, or the pictures that it names: a folder, or a list of paths."""
+        if isinstance(X, list | tuple) and not (X and all(isinstance(x, str | Path) for x in X)):
+            return np.asarray(X)
+        if not isinstance(X, str | Path | list | tuple):
+            return X
+        from moaplus.clusterer.pictures import Form, load_pictures  # Pillow, for this alone
+
+        shape = None if reset or len(self.scale_.shape) < 2 else self.scale_.shape
+        return load_pictures(X, Form(shape)).images
 
     def _seen(self, X) -> Seen:
         check_is_fitted(self, "mixture_")
-        return Seen(self._checked(X, reset=False), self.scale_)
+        X = self._checked(X, reset=False)
+        if strange := self.scale_.strangeness(X):
+            warnings.warn(
+                f"X is not like what MoAPlus was fitted on: {strange} its range; bring X to the "
+                "same units",
+                stacklevel=3,
+            )
+        return Seen(X, self.scale_)
+
+    def _check_gate(self, images: bool) -> None:
+        if self.gate != "auto" and not images and self.gate not in OF_FEATURES:
+            raise ValueError(
+                f"gate={self.gate!r} needs images (n, h, w), and X has features; use 'auto', "
+                f"{' or '.join(map(repr, OF_FEATURES))}"
+            )
 
     @property
     def _kinds(self) -> tuple[str, str]:
         """Return the names of the architecture and the gate: for images, or for features."""
         images = len(self.scale_.shape) > 1
         architecture, gate = ("cae", "deep") if images else ("dense", "tabular")
-        return architecture, gate if self.gate == "auto" else self.gate
+        chosen = self._fitted["gate"]
+        return architecture, gate if chosen == "auto" else chosen
 
     def _mixture(self) -> MixtureOfAutoencoders:
         architecture, gate = self._kinds
-        return MixtureOfAutoencoders(
-            self.n_clusters, architecture, CHANNELS, self.latent, gate, self.scale_.seen
-        )
+        count, latent = self._fitted["n_clusters"], self._fitted["latent"]
+        return MixtureOfAutoencoders(count, architecture, CHANNELS, latent, gate, self.scale_.seen)
 
     def _train(self, inputs: Seen, seed: int) -> State:
         _, gate = self._kinds
@@ -260,12 +333,11 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
             self._mixture().to(self.device),
             seed,
             weight_decay=self.weight_decay,
-            views=views(gate),
+            views=getattr(GATES[gate], "VIEWS", ()),
         )
         steps = math.ceil(len(inputs) / self.batch_size)
         enough = max(MIN_EPOCHS, math.ceil(MIN_STEPS / steps))
         epochs = enough if self.epochs == "auto" else self.epochs
-        module = importlib.import_module(f"moaplus.mixture.objectives.{self.objective}")
         off = None if self.verbose else True  # None: where there is no terminal
         progress = tqdm(total=epochs, desc="MoAPlus", unit="epoch", disable=off)
 
@@ -276,7 +348,7 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         fit(
             state,
             inputs,
-            getattr(module, self.objective),
+            OBJECTIVES[self.objective],
             epochs=epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
@@ -293,6 +365,62 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
     def _mixed(self, seen: Tensor) -> Tensor:
         reconstructions, logits = self.mixture_(seen)
         return torch.einsum("nm,mn...->n...", logits.softmax(dim=1), reconstructions)
+
+
+def _kind(shape: tuple[int, ...]) -> str:
+    """Return what inputs of a shape are: `images of 28×28×3`, `784 features`."""
+    if len(shape) > 1:
+        return f"images of {'×'.join(map(str, shape))}"
+    return f"{shape[0]} features" if shape else "no features"
+
+
+def _check_columns(X) -> None:
+    """See that the columns of a data frame hold numbers.
+
+    Raises:
+        ValueError: if not, naming the first that does not.
+    """
+    for name in getattr(X, "columns", ()):
+        try:
+            np.asarray(X[name], dtype=float)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"X: column {name!r}: {error}; MoAPlus takes numbers: encode categories, or leave "
+                "them out"
+            ) from error
+
+
+def _check_images(n: int, shape: tuple[int, ...]) -> None:
+    """See that (n, *shape) are images with their colours last.
+
+    Raises:
+        ValueError: if not.
+    """
+    if len(shape) > 3:
+        raise ValueError(
+            f"X has {len(shape) + 1} dimensions; allowed: (n, features), (n, h, w), "
+            "(n, h, w, colours)"
+        )
+    if len(shape) == 3 and shape[-1] not in COLOURS:
+        turned = shape[0] in COLOURS
+        remedy = "use X.transpose(0, 2, 3, 1)" if turned else "allowed: 1, 3 or 4, as (n, h, w, 3)"
+        raise ValueError(f"X of shape {(n, *shape)} has images of {shape[-1]} colours; {remedy}")
+    if not math.prod(shape):
+        raise ValueError(f"X of shape {(n, *shape)} has images without pixels")
+
+
+def _distinct(X: np.ndarray, enough: int) -> int:
+    """Return how many inputs differ from each other; no more than `enough` are counted."""
+    found = set()
+    for row in X:
+        found.add(row.tobytes())
+        if len(found) == enough:
+            break
+    return len(found)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
 
 def _check_device(device: str) -> None:
