@@ -8,6 +8,7 @@ from moaplus.report.cells import markdown
 from moaplus.report.claims import FAILS, HOLDS, NEITHER, OPEN, Verdict
 from moaplus.report.quantities import QUANTITIES
 from moaplus.report.titles import METHODS
+from moaplus.theory.intervals import RESAMPLES
 
 INTERVALS = {
     "percentile_bootstrap": "percentile bootstrap",
@@ -35,7 +36,8 @@ def interval_coverages(plan: Plan) -> list[Section]:
             tested="Samples of 5, 10 and 20 are drawn from many seeds of digits 0 and 1 (study "
             "`seeds`), and the intervals that hold the mean of all of them are counted. A share is "
             f"below {MIN_COVERAGE:.0%} if it is so by more than {TOLERANCE}, twice its standard "
-            "error.",
+            f"error. For so many samples the intervals are made by {RESAMPLES:,} resamples; those "
+            "of the tables are the same integrated.",
             outcome=f"Of {probe['pool'].max()} seeds. Least coverage: {_format_least(least)}. A "
             "score that is the same for most seeds and far off for a few has a mean that no "
             "interval of few seeds can find."
