@@ -20,12 +20,14 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 from tqdm import tqdm
 
+from moaplus.clusterer.balance import DEAD_SHARE, with_balance
 from moaplus.clusterer.scale import Scale, Seen
 from moaplus.mixture import gates, objectives
 from moaplus.mixture.fit import State, fit, start
@@ -34,11 +36,14 @@ from moaplus.mixture.schedules.one_cycle import one_cycle
 from moaplus.storage.files import UserError
 from moaplus.storage.tensors import load_tensors, save_tensors
 
+DEFAULT = "moa_plus_views"  # the objective
 CHANNELS = (8, 16)  # of the experts' convolutions
 RIDGE = 1e-3  # smallest eigenvalue that Γ/n may have where it is inverted
 MIN_EPOCHS, MIN_STEPS = 25, 1200  # of `epochs="auto"`
 CHUNK = 500  # images at a time when nothing is trained
 SCALE = ("offset", "factor", "low", "high")  # arrays of a scale
+AGREEMENT = 0.5  # of the heads, below which there is a warning
+BALANCE = {"images": 0.2, "features": 0.1}  # of `balance="auto"`
 COLOURS = (1, 3, 4)  # that an image may have
 OF_FEATURES = ("tabular", "linear")  # gates that take features; the others take images
 
@@ -69,6 +74,8 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         n_clusters: M, the number of experts.
         objective: the training loss; any of `moaplus.mixture.objectives` without constants.
         gate: any of `moaplus.mixture.gates`; "auto": `deep` for images, `tabular` for features.
+        balance: weight of the part of the default objective that asks for clusters of even size,
+            from 0 to 1; "auto": 0.2 for images, 0.1 for features. Other objectives have their own.
         latent: size of an expert's code.
         epochs: passes over the inputs; "auto": 25, or as many as give 1,200 steps.
         batch_size: inputs in a batch.
@@ -91,6 +98,7 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
         "objective": [StrOptions(set(OBJECTIVES))],
         "gate": [StrOptions({"auto", *GATES})],
+        "balance": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
         "latent": [Interval(Integral, 1, None, closed="left")],
         "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
@@ -105,8 +113,9 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         self,
         n_clusters=10,
         *,
-        objective="moa_plus_views",
+        objective=DEFAULT,
         gate="auto",
+        balance="auto",
         latent=32,
         epochs="auto",
         batch_size=256,
@@ -119,6 +128,7 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         self.n_clusters = n_clusters
         self.objective = objective
         self.gate = gate
+        self.balance = balance
         self.latent = latent
         self.epochs = epochs
         self.batch_size = batch_size
@@ -142,8 +152,8 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
                 another shape; or if torch cannot use the device, or the gate is not for such X.
 
         Warns:
-            ConvergenceWarning: if X has fewer distinct inputs than clusters, or a cluster ends
-                empty.
+            ConvergenceWarning: if X has fewer distinct inputs than clusters, a cluster ends empty,
+                or the heads of the gate disagree on the clusters.
         """
         X = self._checked(X, reset=True)
         _check_device(self.device)
@@ -171,6 +181,11 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         self.n_iter_ = len(state.rows)
         self.concentrations_ = self._concentrations(Seen(X, self.scale_))
         self.labels_ = self.concentrations_.argmax(axis=1)
+        if (agreement := self._agreement(Seen(X, self.scale_))) < AGREEMENT:
+            _warn(
+                "clusterings with nearly the same loss disagree (median adjusted Rand index "
+                f"{agreement:.2f}): try other views, another n_clusters or another balance"
+            )
         if empty := self.n_clusters - len(np.unique(self.labels_)):
             _warn(f"{empty} of {self.n_clusters} clusters are empty; ask for fewer clusters")
         return self
@@ -338,6 +353,11 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         steps = math.ceil(len(inputs) / self.batch_size)
         enough = max(MIN_EPOCHS, math.ceil(MIN_STEPS / steps))
         epochs = enough if self.epochs == "auto" else self.epochs
+        objective = OBJECTIVES[self.objective]
+        if self.objective == DEFAULT:
+            usual = BALANCE["images" if len(self.scale_.shape) > 1 else "features"]
+            objective = with_balance(usual if self.balance == "auto" else self.balance)
+        state.network.dead_share = DEAD_SHARE
         off = None if self.verbose else True  # None: where there is no terminal
         progress = tqdm(total=epochs, desc="MoAPlus", unit="epoch", disable=off)
 
@@ -348,7 +368,7 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         fit(
             state,
             inputs,
-            OBJECTIVES[self.objective],
+            objective,
             epochs=epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
@@ -361,6 +381,17 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
 
     def _concentrations(self, seen: Seen) -> np.ndarray:
         return _apply(self.mixture_.gate, seen).softmax(dim=1).numpy()
+
+    def _agreement(self, seen: Seen) -> float:
+        """Return the median adjusted Rand index of the other heads' clusters with the labels.
+
+        It is 1 where the gate has one head.
+        """
+        if getattr(self.mixture_.gate, "count", 1) == 1:
+            return 1.0
+        by_head = _apply(lambda part: self.mixture_.gate.by_head(part).argmax(2).T, seen)
+        _, *others = by_head.T.numpy()
+        return float(np.median([adjusted_rand_score(self.labels_, other) for other in others]))
 
     def _mixed(self, seen: Tensor) -> Tensor:
         reconstructions, logits = self.mixture_(seen)

@@ -16,7 +16,7 @@ from moaplus.mixture.outcome import residual_products
 
 HEADS = 5
 LATE_STRENGTH = 0.4  # of the views in the second half of training
-DEAD_SHARE = 0.1  # a component is dead if its mean concentration is below this share of 1/M
+DEAD_SHARE = 0.1  # of 1/M
 SPLIT_NOISE = 0.1  # of a new component, in standard deviations of the weights that it splits
 CHUNK = 1000  # images at a time when no gradient is needed
 
@@ -65,11 +65,16 @@ class TwoViews(Flat):
     """A mixture in training whose gate sees two views of each image, its experts some images.
 
     Each of the M experts sees n/M of a batch's n images, so that all together take the time of one.
+
+    Attributes:
+        strength: of the views.
+        dead_share: a component is dead if its mean concentration is below this share of 1/M.
     """
 
     def __init__(self, mixture: nn.Module, augmentations: Collection[str]):
         super().__init__(mixture)
         self.augmentations, self.strength = augmentations, 1.0
+        self.dead_share = DEAD_SHARE
 
     def batches(self, order: Tensor, size: int) -> tuple[Tensor, ...]:
         """Split as many batches as usual, all of one size: a small one estimates Γ' badly."""
@@ -130,7 +135,7 @@ class TwoViews(Flat):
         loads = self.mixture.gate.by_head(images).softmax(dim=2).mean(dim=1)
         weight = self.mixture.gate.heads.weight.unflatten(0, (heads, components))
         bias = self.mixture.gate.heads.bias.unflatten(0, (heads, components))
-        for head, dead in (loads < DEAD_SHARE / components).nonzero().tolist():
+        for head, dead in (loads < self.dead_share / components).nonzero().tolist():
             largest = loads[head].argmax()
             whole = weight[head, largest]
             noise = torch.randn(len(whole)).to(whole)

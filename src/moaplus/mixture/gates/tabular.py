@@ -10,7 +10,7 @@ from moaplus.mixture.view_training import HEADS, HeadedGate, TwoViews, normed
 
 WIDTH = 128
 VIEWS = ("noise",)
-NOISE = 0.3  # standard deviation of the noise in views of standardised features, at strength 1
+NOISE = 1.0  # standard deviation of the noise in views of standardised features, at strength 1
 
 
 def gate(experts: int, channels: tuple[int, int], shape: tuple[int, ...]) -> HeadedGate:
