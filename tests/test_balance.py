@@ -81,7 +81,7 @@ def test_a_component_that_dies_gains_nothing():
     assert (np.diff(values) > -1e-6).all()
 
 
-@pytest.mark.parametrize("sizes", [(475, 25), (400, 60, 40), (250, 250)])
+@pytest.mark.parametrize("sizes", [(400, 100), (400, 60, 40), (250, 250)])
 def test_blobs_of_uneven_sizes_are_found_as_k_means_finds_them(sizes):
     X, y = make_blobs(
         sizes, centers=np.array([[0, 0], [12, 0], [0, 12]])[: len(sizes)], random_state=0
