@@ -28,6 +28,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from moaplus.clusterer.balance import DEAD_SHARE, with_balance
+from moaplus.clusterer.inputs import check_columns, check_images, count_distinct, describe
 from moaplus.clusterer.scale import Scale, Seen
 from moaplus.mixture import gates, objectives
 from moaplus.mixture.fit import State, fit, start
@@ -44,7 +45,6 @@ CHUNK = 500  # images at a time when nothing is trained
 SCALE = ("offset", "factor", "low", "high")  # arrays of a scale
 AGREEMENT = 0.5  # of the heads, below which there is a warning
 BALANCE = {"images": 0.2, "features": 0.1}  # of `balance="auto"`
-COLOURS = (1, 3, 4)  # that an image may have
 OF_FEATURES = ("tabular", "linear")  # gates that take features; the others take images
 
 
@@ -165,7 +165,7 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
             )
         if self.n_clusters == 1:
             warnings.warn("n_clusters=1 puts all into one cluster; ask for 2 or more", stacklevel=2)
-        if (distinct := _distinct(X, self.n_clusters)) < self.n_clusters:
+        if (distinct := count_distinct(X, self.n_clusters)) < self.n_clusters:
             _warn(f"X has {distinct} distinct inputs, fewer than n_clusters={self.n_clusters}")
         self._fitted = self.get_params() | {"random_state": None}
         self.scale_ = Scale.of(X)
@@ -291,12 +291,12 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         X = self._read(X, reset)
         shape = tuple(getattr(X, "shape", ()))[1:]
         if len(shape) > 1:
-            _check_images(len(X), shape)
+            check_images(len(X), shape)
         known = None if reset else self.scale_.shape
         if known not in (None, shape) and max(len(shape), len(known)) > 1:
-            raise ValueError(f"X has {_kind(shape)}; MoAPlus was fitted on {_kind(known)}")
+            raise ValueError(f"X has {describe(shape)}; MoAPlus was fitted on {describe(known)}")
         flat = X.reshape(len(X), math.prod(shape)) if len(shape) > 1 else X
-        _check_columns(X)
+        check_columns(X)
         flat = validate_data(self, flat, reset=reset, ensure_min_samples=2 if reset else 1)
         return flat.reshape(-1, *(shape if len(shape) > 1 else flat.shape[1:]))
 
@@ -396,58 +396,6 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
     def _mixed(self, seen: Tensor) -> Tensor:
         reconstructions, logits = self.mixture_(seen)
         return torch.einsum("nm,mn...->n...", logits.softmax(dim=1), reconstructions)
-
-
-def _kind(shape: tuple[int, ...]) -> str:
-    """Return what inputs of a shape are: `images of 28×28×3`, `784 features`."""
-    if len(shape) > 1:
-        return f"images of {'×'.join(map(str, shape))}"
-    return f"{shape[0]} features" if shape else "no features"
-
-
-def _check_columns(X) -> None:
-    """See that the columns of a data frame hold numbers.
-
-    Raises:
-        ValueError: if not, naming the first that does not.
-    """
-    for name in getattr(X, "columns", ()):
-        try:
-            np.asarray(X[name], dtype=float)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"X: column {name!r}: {error}; MoAPlus takes numbers: encode categories, or leave "
-                "them out"
-            ) from error
-
-
-def _check_images(n: int, shape: tuple[int, ...]) -> None:
-    """See that (n, *shape) are images with their colours last.
-
-    Raises:
-        ValueError: if not.
-    """
-    if len(shape) > 3:
-        raise ValueError(
-            f"X has {len(shape) + 1} dimensions; allowed: (n, features), (n, h, w), "
-            "(n, h, w, colours)"
-        )
-    if len(shape) == 3 and shape[-1] not in COLOURS:
-        turned = shape[0] in COLOURS
-        remedy = "use X.transpose(0, 2, 3, 1)" if turned else "allowed: 1, 3 or 4, as (n, h, w, 3)"
-        raise ValueError(f"X of shape {(n, *shape)} has images of {shape[-1]} colours; {remedy}")
-    if not math.prod(shape):
-        raise ValueError(f"X of shape {(n, *shape)} has images without pixels")
-
-
-def _distinct(X: np.ndarray, enough: int) -> int:
-    """Return how many inputs differ from each other; no more than `enough` are counted."""
-    found = set()
-    for row in X:
-        found.add(row.tobytes())
-        if len(found) == enough:
-            break
-    return len(found)
 
 
 def _warn(message: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from moaplus.clusterer.inputs import COLOURS
 from moaplus.clusterer.tables import load_csv, load_parquet
 from moaplus.storage.files import UserError
 from moaplus.storage.idx import parse_idx
@@ -24,7 +25,6 @@ ALLOWED = (
 )
 LARGEST = 64  # pixels of a side that are kept; the mixture sees 28
 SHOWN = 5  # names in a message
-COLOURS = (1, 3, 4)
 ORIENTATION = 0x0112  # the EXIF tag
 SOFTWARE = "moaplus"  # what the contact sheets say of themselves
 OUTPUT = "outputs of moaplus"
