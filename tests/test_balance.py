@@ -16,7 +16,7 @@ from moaplus.mixture.outcome import Outcome
 
 
 def outcome(views: torch.Tensor, ridge: float = 1e-9) -> Outcome:
-    """The outcome of a batch, of which the first inputs are seen by experts too."""
+    """Return the outcome of a batch, of which the first inputs are seen by experts too."""
     _, _, n, M = views.shape
     residuals = torch.rand(n, M, 20, generator=torch.Generator().manual_seed(0))
     products = residuals @ residuals.mT / 20

@@ -26,6 +26,9 @@ from moaplus.clusterer.estimator import MIN_EPOCHS, MIN_STEPS, MoAPlus
 from moaplus.clusterer.scale import Scale
 from moaplus.storage.files import UserError
 
+# Few epochs and single blobs are warned of.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
 
 @parametrize_with_checks([MoAPlus(epochs=30)])
 def test_it_is_an_estimator_of_scikit_learn(estimator, check):
