@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 
 from moaplus.__main__ import main
-from moaplus.clusterer import estimator
+from moaplus.clusterer import estimator, training
 from moaplus.clusterer.estimator import MoAPlus
 from moaplus.clusterer.sheet import BORDERLINE, CELL, GAP, LEFT, TOP, TYPICAL, cells, draw_sheet
 
@@ -29,8 +29,7 @@ def here(tmp_path, monkeypatch):
 @pytest.fixture
 def fast(monkeypatch):
     """20 epochs of training are enough for 300 small images."""
-    monkeypatch.setattr(estimator, "MIN_EPOCHS", 20)
-    monkeypatch.setattr(estimator, "MIN_STEPS", 1)
+    monkeypatch.setattr(training.Training, "usual_epochs", lambda self, n: 20)
 
 
 def pictures(images: np.ndarray, tmp_path, ending: str = "png"):

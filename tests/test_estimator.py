@@ -1,5 +1,6 @@
 """MoA+ as a clusterer of scikit-learn."""
 
+import copy
 import pickle
 import sys
 import warnings
@@ -16,21 +17,29 @@ from PIL import Image
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import moaplus
-from moaplus.clusterer.estimator import MIN_EPOCHS, MIN_STEPS, MoAPlus
-from moaplus.clusterer.scale import Scale
+from moaplus.clusterer.estimator import MoAPlus
+from moaplus.clusterer.kinds import OF_IMAGES
+from moaplus.clusterer.scale import Resampled, Scale, Seen
+from moaplus.clusterer.training import MIN_EPOCHS
 from moaplus.storage.files import UserError
 
 # Few epochs and single blobs are warned of.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-@parametrize_with_checks([MoAPlus(epochs=30)])
+@parametrize_with_checks(
+    [MoAPlus(epochs=10, n_init=1)],
+    expected_failed_checks=lambda estimator: {
+        "check_sample_weight_equivalence_on_dense_data": "weights are drawn, repeated inputs not",
+        "check_sample_weight_equivalence_on_sparse_data": "weights are drawn, repeated inputs not",
+    },
+)
 def test_it_is_an_estimator_of_scikit_learn(estimator, check):
     check(estimator)
 
@@ -89,8 +98,12 @@ def test_reconstructions_have_the_shape_and_the_units_of_images(digits, fitted):
     assert again.shape == digits.shape
     assert np.square(again - digits).mean() < 0.7 * digits.var()
     shifted = MoAPlus(2, epochs=20, random_state=0).fit(-3 * digits + 7)
-    np.testing.assert_allclose(shifted.score(-3 * digits + 7), fitted.score(digits), atol=0.05)
-    assert -1 < fitted.score(digits) < 0
+    errors, others = -fitted.score_samples(digits), -shifted.score_samples(-3 * digits + 7)
+    np.testing.assert_allclose(others.mean(), errors.mean(), atol=0.05)
+    seen = fitted.scale_.forward(digits)
+    np.testing.assert_allclose(
+        errors, ((fitted.scale_.forward(again) - seen) ** 2).mean((1, 2)), atol=0.02
+    )
 
 
 def test_a_seed_gives_the_same_result_and_leaves_torchs_own_state_alone(digits, fitted):
@@ -167,15 +180,17 @@ def test_the_published_objectives_with_the_published_gate(digits, objective):
 
 
 @pytest.mark.parametrize(("n", "batch_size", "epochs"), [(300, 256, 600), (300, 3, MIN_EPOCHS)])
-def test_by_default_it_takes_enough_steps(digits, n, batch_size, epochs, monkeypatch):
-    asked = {}
-    monkeypatch.setattr(
-        "moaplus.clusterer.estimator.fit", lambda *_, **settings: asked.update(settings)
-    )
-    model = MoAPlus(2, batch_size=batch_size)
-    model.fit(digits)
-    assert asked["epochs"] == epochs
-    assert epochs * -(-n // batch_size) >= MIN_STEPS
+def test_by_default_it_takes_enough_steps(digits, n, batch_size, epochs):
+    told = []
+
+    def stop(info: dict) -> bool:
+        told.append(info)
+        return True
+
+    model = MoAPlus(2, batch_size=batch_size, callback=stop).fit(digits)
+    assert [info["epochs"] for info in told] == [epochs]
+    assert model.n_iter_ == 1
+    assert epochs * -(-n // batch_size) >= OF_IMAGES.min_steps
 
 
 @pytest.mark.parametrize(
@@ -196,6 +211,27 @@ def test_by_default_it_takes_enough_steps(digits, n, batch_size, epochs, monkeyp
         (np.random.rand(0, 8, 8), {}, r"0 sample\(s\)"),
         ([], {}, "1D array"),
         (np.random.rand(9, 5), {"gate": "deep"}, "gate='deep' needs images .*'tabular' or"),
+        (
+            np.random.rand(9, 5),
+            {"views": ["flip"]},
+            "'flip' is no augmentation of f",
+        ),
+        (
+            np.random.rand(9, 4, 4),
+            {"views": ["flop"]},
+            "'flop' is no augmentation of i",
+        ),
+        (np.random.rand(9, 4, 4), {"views": "flip"}, "views"),
+        (np.random.rand(9, 4, 4), {"views": ["colour"]}, "'colour' needs images"),
+        (np.random.rand(9, 4, 4), {"views": ["flip"], "gate": "small"}, "'small' sees none"),
+        (
+            np.random.rand(9, 4, 4),
+            {"views": lambda x: x[:, :, 1:]},
+            "the function returned a t",
+        ),
+        (np.random.rand(9, 4, 4), {"views": lambda x: None}, "returned NoneType"),
+        (np.random.rand(9, 4, 4), {"max_time": 0}, "max_time"),
+        (np.random.rand(9, 4, 4), {"n_init": 0}, "n_init"),
         (np.array([["a", "b"]] * 9), {}, "numeric"),
         (
             pd.DataFrame({"a": [1, 2], "kind": pd.Categorical(["x", "y"])}),
@@ -237,8 +273,11 @@ def test_verbose_shows_progress_on_a_terminal_alone(digits, capsys, monkeypatch)
         assert ("objective=" in capsys.readouterr().err) == on_a_terminal
 
 
+BLOBS = 10 * np.array([[1, 0], [0, 1], [0, 0]])
+
+
 def blobs(*sizes: int) -> tuple[np.ndarray, np.ndarray]:
-    X, y = make_blobs(sizes, n_features=2, centers=10 * np.eye(len(sizes), 2), random_state=0)
+    X, y = make_blobs(sizes, n_features=2, centers=BLOBS[: len(sizes)], random_state=0)
     return X, y
 
 
@@ -343,8 +382,196 @@ def test_a_folder_and_a_list_of_paths_are_inputs(digits, tmp_path):
         np.testing.assert_array_equal(again.predict(source), model.labels_)
 
 
+def test_views_may_be_a_function_of_a_batch(digits, tmp_path):
+    shapes = set()
+
+    def shifted(batch: torch.Tensor) -> torch.Tensor:
+        shapes.add(batch.shape[1:])
+        steps = torch.randint(-2, 3, (2,)).tolist()
+        return batch.roll(steps, dims=(2, 3)) + 0.1 * torch.randn_like(batch)
+
+    def fit() -> MoAPlus:
+        return MoAPlus(2, views=shifted, epochs=20, random_state=0).fit(digits)
+
+    model = fit()
+    labels = load_digits(n_class=2).target[:300]
+    assert shapes == {(1, 28, 28)}
+    assert adjusted_rand_score(labels, model.labels_) > 0.9
+    np.testing.assert_array_equal(fit().concentrations_, model.concentrations_)
+    assert isinstance(model.score(digits), float)
+    model.save(tmp_path / "model.safetensors")
+    assert MoAPlus.load(tmp_path / "model.safetensors").views == "auto"
+
+
+@pytest.mark.parametrize("views", [["noise"], ("dropout", "scale"), []])
+def test_features_have_views_of_their_own(views):
+    X, y = blobs(100, 100)
+    labels = MoAPlus(2, views=views, epochs=40, random_state=0).fit_predict(X)
+    assert adjusted_rand_score(y, labels) > 0.97 or not views
+
+
+def test_views_make_the_clusters():
+    """Of squares of two sizes in two colours, what views change is not what clusters are by."""
+    draw = np.random.default_rng(0)
+    images = np.zeros((200, 28, 28, 3), np.uint8)
+    large, red = (np.arange(200) % 2 == 0), (np.arange(200) // 2 % 2 == 0)
+    for image, side, channel in zip(
+        images, np.where(large, 16, 6), np.where(red, 0, 2), strict=True
+    ):
+        x, y = draw.integers(0, 28 - side, 2)
+        image[y : y + side, x : x + side, channel] = 255
+
+    def of_any_size(batch: torch.Tensor) -> torch.Tensor:
+        sides, corners = (
+            torch.randint(6, 17, (len(batch), 1)),
+            torch.randint(0, 12, (len(batch), 2)),
+        )
+        inside = [
+            (torch.arange(28) >= corner[:, None]) & (torch.arange(28) < corner[:, None] + sides)
+            for corner in corners.T
+        ]
+        return batch.amax(dim=(2, 3), keepdim=True) * (
+            inside[0][:, None, :, None] & inside[1][:, None, None, :]
+        )
+
+    for views, factor in ((("affine", "colour"), large), (of_any_size, red)):
+        labels = MoAPlus(2, views=views, epochs=100, random_state=0).fit_predict(images)
+        assert adjusted_rand_score(factor, labels) > 0.6
+
+
+def test_of_several_starts_the_one_of_the_least_loss_is_kept():
+    X, _ = blobs(95, 5)
+    told = []
+    model = MoAPlus(2, n_init=3, epochs=5, callback=told.append, random_state=0).fit(X)
+    assert [(info["start"], info["epoch"]) for info in told] == [
+        (start, epoch) for start in range(3) for epoch in range(1, 6)
+    ]
+    seeds = np.random.RandomState(0).randint(np.iinfo(np.int32).max, size=3)
+    first = MoAPlus(2, n_init=1, epochs=5, random_state=0).fit(X)
+    assert seeds[0] == np.random.RandomState(0).randint(np.iinfo(np.int32).max)
+    curves = np.reshape([info["loss"] for info in told], (3, 5))
+    assert np.ptp(curves[:, 0]) > 0
+    assert first.n_iter_ == model.n_iter_ == 5
+
+
+def test_a_small_cluster_is_found():
+    X, y = blobs(475, 25)
+    for seed in range(2):
+        labels = MoAPlus(2, random_state=seed).fit_predict(X)
+        assert adjusted_rand_score(y, labels) > 0.97
+
+
+def test_a_limit_of_time_leaves_fewer_epochs(digits, monkeypatch):
+    clock = iter(np.arange(0.0, 1e6, 0.25))
+    monkeypatch.setattr("moaplus.clusterer.training.time.monotonic", lambda: next(clock))
+    model = MoAPlus(2, max_time=4, random_state=0).fit(digits)
+    # A twentieth of 4 s is over after an epoch; the readings before and after it make 0.5 s.
+    assert model.n_iter_ == int(3.5 / 0.5)
+
+
+def test_a_warm_start_goes_on(digits):
+    model = MoAPlus(2, epochs=10, warm_start=True, random_state=0).fit(digits)
+    first = model.loss_curve_
+    scale, weights = model.scale_, copy.deepcopy(model.mixture_.state_dict())
+    model.set_params(learning_rate=1e-9).fit(digits)
+    assert model.scale_ is scale
+    assert model.loss_curve_[0] < first[0]
+    for name, _ in model.mixture_.named_parameters():
+        torch.testing.assert_close(
+            model.mixture_.state_dict()[name], weights[name], rtol=0, atol=1e-6
+        )
+    with pytest.raises(ValueError, match="n_clusters=3: it was fitted with 2"):
+        model.set_params(n_clusters=3).fit(digits)
+
+
+@pytest.mark.parametrize("images", [True, False])
+def test_parts_of_the_inputs_may_come_one_after_the_other(digits, images):
+    labels = load_digits(n_class=2).target[:300]
+    X, y = (digits, labels) if images else blobs(200, 100)
+    model = MoAPlus(2, learning_rate=1e-3, batch_size=50, random_state=0)
+    order = np.random.default_rng(0).permutation(300)
+    for part in 10 * np.array_split(order, 3):
+        assert model.partial_fit(X[part]) is model
+    assert adjusted_rand_score(y, model.predict(X)) > 0.9
+    assert model.labels_.shape == (100,)
+    assert model.n_iter_ == 30
+    copied = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(copied.predict(X), model.predict(X))
+    copied.partial_fit(X)
+    assert adjusted_rand_score(y, copied.predict(X)) > 0.9
+    with pytest.raises(ValueError, match="n_clusters=5: it was fitted with 2"):
+        model.set_params(n_clusters=5).partial_fit(X)
+
+
+def test_weights_say_how_often_an_input_is_seen():
+    weights = np.array([1.0, 0.5, 2.5, 4.0])
+    X = np.arange(8.0).reshape(4, 2)
+    inputs = Resampled(Seen(X, Scale.of(X)), weights)
+    values = Scale.of(X).forward(X)[:, 0].tolist()
+    torch.manual_seed(0)
+    epochs = [inputs.index_select(0, torch.randperm(4))[:, 0].tolist() for _ in range(4000)]
+    for value, weight in zip(values, weights, strict=True):
+        seen = [epoch.count(value) for epoch in epochs]
+        assert np.mean(seen) == pytest.approx(weight / 2, abs=0.03)
+    even = Resampled(Seen(X, Scale.of(X)), np.ones(4))
+    assert even.index_select(0, torch.tensor([2, 0, 3, 1]))[:, 0].tolist() == [
+        values[index] for index in (2, 0, 3, 1)
+    ]
+
+
+def test_weights_of_inputs(digits):
+    def fitted(X, sample_weight=None) -> MoAPlus:
+        return MoAPlus(2, epochs=3, random_state=0).fit(X, sample_weight=sample_weight)
+
+    plain = fitted(digits)
+    np.testing.assert_array_equal(
+        fitted(digits, np.ones(300)).concentrations_, plain.concentrations_
+    )
+    half = np.arange(300) < 150
+    without = fitted(digits, half.astype(float))
+    assert without.labels_.shape == (300,)
+    np.testing.assert_array_equal(
+        without.concentrations_[:150], fitted(digits[:150]).concentrations_
+    )
+    for wrong, words in (
+        (np.zeros(300), "non-zero|n_samples=0"),
+        (-np.ones(300), "egative"),
+        (np.ones(3), "shape"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            fitted(digits, wrong)
+
+
+def test_a_strange_input_is_reconstructed_worse(digits, fitted):
+    flat = np.random.default_rng(0).permuted(digits.reshape(300, 64), axis=1)
+    strange = fitted.score_samples(flat.reshape(digits.shape))
+    values = np.r_[fitted.score_samples(digits), strange]
+    assert roc_auc_score(np.repeat([1, 0], 300), values) > 0.95
+
+
 def test_public_names_are_complete():
     assert dir(moaplus) == sorted(moaplus.__all__)
     for name in moaplus.__all__:
         assert getattr(moaplus, name)
     assert moaplus.__version__ == version("moaplus")
+
+
+@pytest.mark.parametrize(("centres", "clusters"), [(1, 2), (3, 4)])
+def test_a_forced_cluster_is_warned_of(centres, clusters):
+    X, _ = blobs(*[150] * centres)
+    with pytest.warns(ConvergenceWarning, match=r"cluster \d is forced: a fresh view keeps"):
+        MoAPlus(clusters, epochs=100, random_state=0).fit(X)
+
+
+def test_clusters_that_are_there_are_not_warned_of(digits):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MoAPlus(2, epochs=100, random_state=0).fit(digits)
+        MoAPlus(3, epochs=100, random_state=0).fit(blobs(150, 100, 150)[0])
+
+
+def test_the_score_is_largest_at_the_number_of_clusters():
+    X, _ = blobs(150, 150, 150)
+    scores = [MoAPlus(M, epochs=100, random_state=0).fit(X).score(X) for M in (2, 3, 4)]
+    assert np.argmax(scores) == 1
+    assert scores[1] == pytest.approx(np.log(3), abs=0.02)

@@ -1,13 +1,12 @@
 """MoA+ as a clusterer with scikit-learn's interface."""
 
-import inspect
+import copy
 import math
-import pkgutil
 import warnings
-from importlib import import_module
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from pathlib import Path
-from types import ModuleType
 from typing import ClassVar, Self
 
 import numpy as np
@@ -19,48 +18,37 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
+from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from torch import Tensor
+from torch.special import entr
 from tqdm import tqdm
 
-from moaplus.clusterer.balance import DEAD_SHARE, with_balance
+from moaplus.clusterer.balance import parts, with_balance
 from moaplus.clusterer.inputs import check_columns, check_images, count_distinct, describe
-from moaplus.clusterer.scale import Scale, Seen
-from moaplus.mixture import gates, objectives
-from moaplus.mixture.fit import State, fit, start
+from moaplus.clusterer.kinds import GATES, OBJECTIVES, Kind, kind_of
+from moaplus.clusterer.scale import Resampled, Scale, Seen
+from moaplus.clusterer.training import RIDGE, Training, k_means_of, last_loss, view_function
+from moaplus.mixture.fit import State
+from moaplus.mixture.isolation import Isolation
 from moaplus.mixture.networks import MixtureOfAutoencoders
-from moaplus.mixture.schedules.one_cycle import one_cycle
 from moaplus.storage.files import UserError
 from moaplus.storage.tensors import load_tensors, save_tensors
 
 DEFAULT = "moa_plus_views"  # the objective
 CHANNELS = (8, 16)  # of the experts' convolutions
-RIDGE = 1e-3  # smallest eigenvalue that Γ/n may have where it is inverted
-MIN_EPOCHS, MIN_STEPS = 25, 1200  # of `epochs="auto"`
 CHUNK = 500  # images at a time when nothing is trained
 SCALE = ("offset", "factor", "low", "high")  # arrays of a scale
-AGREEMENT = 0.5  # of the heads, below which there is a warning
-BALANCE = {"images": 0.2, "features": 0.1}  # of `balance="auto"`
-OF_FEATURES = ("tabular", "linear")  # gates that take features; the others take images
-
-
-def _modules(package: ModuleType) -> dict[str, ModuleType]:
-    """Import the modules of a package, by name."""
-    names = [module.name for module in pkgutil.iter_modules(package.__path__)]
-    return {name: import_module(f"{package.__name__}.{name}") for name in names}
-
-
-GATES = _modules(gates)
-OBJECTIVES = {
-    name: objective
-    for name, module in _modules(objectives).items()
-    # An objective with constants takes more than the outcome.
-    if len(inspect.signature(objective := getattr(module, name)).parameters) == 1
-}
+AGREEMENT = 0.5  # of heads, or of starts, below which there is a warning
+CLOSE = 0.1  # of the least training loss: starts within it may as well have been the best
+KIND = ("gate", "balance", "views", "n_init")  # parameters that may be "auto"
+KEPT = 0.85  # share of the least stable cluster that a fresh view keeps, below which it is forced
+CHECKED = 10_000  # inputs by which that is measured, at most
+BUILT = ("n_clusters", "gate", "latent")  # parameters that a mixture is made by
 
 
 class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
@@ -70,17 +58,35 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
     logarithm of the paper's bound with the Gram matrix across the views (docs/method.md); with
     `objective="moa_plus"` and `gate="small"` it is the published method.
 
+    Torch's global state, such as its generator and its default dtype, neither changes a result nor
+    is changed; two threads may fit at once.
+
     Args:
         n_clusters: M, the number of experts.
         objective: the training loss; any of `moaplus.mixture.objectives` without constants.
         gate: any of `moaplus.mixture.gates`; "auto": `deep` for images, `tabular` for features.
+        views: how two views of an input differ, and its cluster does not: names of augmentations,
+            for images any of affine, elastic, thickness, flip, rotation, crop, colour, brightness,
+            contrast, noise, erase (`moaplus.mixture.views`), for features noise, dropout, scale
+            (`moaplus.mixture.gates.tabular`); or a function of a batch that returns a view of each
+            input: of a tensor (n, colours, 28, 28) of pixels in [0, 1], or (n, d) of standardised
+            features, in the same shape. "auto": affine, elastic, thickness, for digits; or noise.
         balance: weight of the part of the default objective that asks for clusters of even size,
             from 0 to 1; "auto": 0.2 for images, 0.1 for features. Other objectives have their own.
         latent: size of an expert's code.
-        epochs: passes over the inputs; "auto": 25, or as many as give 1,200 steps.
+        epochs: passes over the inputs; "auto": 25, or as many as give 1,200 steps, 400 for
+            features.
         batch_size: inputs in a batch.
         learning_rate: the peak of a one-cycle schedule, with AdamW.
         weight_decay: of AdamW.
+        n_init: number of trainings from other initial weights; that of the least loss is kept.
+            Of features, the first imitates k-means at its start. "auto": 1 for images, 3 for
+            features.
+        max_time: seconds that `fit` may take, about; the number of epochs is made smaller to fit.
+            None: as long as it takes.
+        warm_start: whether `fit` goes on from the weights and the scale of the last one, once.
+        callback: a function that is called after each epoch of `fit` with a dict of `start`,
+            `epoch`, `epochs` and `loss`; where it returns true, the training ends there.
         device: as torch names it, such as "cpu" or "cuda".
         verbose: whether to show a progress bar with the objective on a terminal.
         random_state: of initial weights, views and order of the inputs.
@@ -90,6 +96,8 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         concentrations_: (n, n_clusters), float32: p_i^k; rows sum to 1.
         loss_curve_: the objective of each epoch.
         n_iter_: number of epochs.
+        spread_: standard deviation of a standardised feature within a cluster of k-means, which the
+            noise in views of features has; None of images.
         n_features_in_: number of features, or pixels times colours.
         mixture_: the trained mixture, a torch module.
     """
@@ -98,12 +106,17 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
         "objective": [StrOptions(set(OBJECTIVES))],
         "gate": [StrOptions({"auto", *GATES})],
+        "views": [StrOptions({"auto"}), list, tuple, callable],
         "balance": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
         "latent": [Interval(Integral, 1, None, closed="left")],
         "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_time": [None, Interval(Real, 0, None, closed="neither")],
+        "warm_start": ["boolean"],
+        "callback": [None, callable],
         "device": [str],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -115,12 +128,17 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         *,
         objective=DEFAULT,
         gate="auto",
+        views="auto",
         balance="auto",
         latent=32,
         epochs="auto",
         batch_size=256,
         learning_rate=6e-3,
         weight_decay=0.0,
+        n_init="auto",
+        max_time=None,
+        warm_start=False,
+        callback=None,
         device="cpu",
         verbose=0,
         random_state=None,
@@ -128,66 +146,90 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         self.n_clusters = n_clusters
         self.objective = objective
         self.gate = gate
+        self.views = views
         self.balance = balance
         self.latent = latent
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.n_init = n_init
+        self.max_time = max_time
+        self.warm_start = warm_start
+        self.callback = callback
         self.device = device
         self.verbose = verbose
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None) -> Self:
+    def fit(self, X, y=None, sample_weight=None) -> Self:
         """Train on X, and cluster it.
 
         Args:
             X: images (n, h, w) or (n, h, w, colours), or features (n, d): finite numbers; or a
-                folder of pictures, or a list of their paths.
+                folder of pictures, or a list of their paths. Arrays may be mapped from the disk.
             y: ignored.
+            sample_weight: (n,), how often an input is seen, beside the others; inputs of weight 0
+                are not trained on.
 
         Raises:
             ValueError: if X has fewer inputs than clusters, holds NaN, infinity or words, or is of
-                another shape; or if torch cannot use the device, or the gate is not for such X.
+                another shape; or if torch cannot use the device, or the gate or a view is not for
+                such X.
 
         Warns:
-            ConvergenceWarning: if X has fewer distinct inputs than clusters, a cluster ends empty,
-                or the heads of the gate disagree on the clusters.
+            ConvergenceWarning: if X has fewer distinct inputs than clusters; a cluster ends empty,
+                or fresh views of its inputs leave it; or the heads of the gate, or starts of nearly
+                the same loss, disagree on the clusters.
         """
-        X = self._checked(X, reset=True)
-        _check_device(self.device)
-        self._check_gate(X.ndim > 2)
-        if len(X) < self.n_clusters:
-            raise ValueError(
-                f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}: give more inputs, "
-                "or ask for fewer clusters"
-            )
-        if self.n_clusters == 1:
-            warnings.warn("n_clusters=1 puts all into one cluster; ask for 2 or more", stacklevel=2)
-        if (distinct := count_distinct(X, self.n_clusters)) < self.n_clusters:
-            _warn(f"X has {distinct} distinct inputs, fewer than n_clusters={self.n_clusters}")
-        self._fitted = self.get_params() | {"random_state": None}
-        self.scale_ = Scale.of(X)
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        with (
-            torch.random.fork_rng(devices=[]),
-            torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
-        ):
-            torch.default_generator.manual_seed(seed)  # no other is used
-            state = self._train(Seen(X, self.scale_, self.device), seed)
-        self.mixture_ = state.network.mixture.cpu().eval()
-        self.loss_curve_ = [row["objective"] for row in state.rows]
-        self.n_iter_ = len(state.rows)
-        self.concentrations_ = self._concentrations(Seen(X, self.scale_))
-        self.labels_ = self.concentrations_.argmax(axis=1)
-        if (agreement := self._agreement(Seen(X, self.scale_))) < AGREEMENT:
-            _warn(
-                "clusterings with nearly the same loss disagree (median adjusted Rand index "
-                f"{agreement:.2f}): try other views, another n_clusters or another balance"
-            )
-        if empty := self.n_clusters - len(np.unique(self.labels_)):
-            _warn(f"{empty} of {self.n_clusters} clusters are empty; ask for fewer clusters")
+        goes_on = self.warm_start and hasattr(self, "mixture_")
+        X, inputs = self._begin(X, sample_weight, goes_on)
+        self.__dict__.pop("_partial", None)
+        count = 1 if goes_on else self._kind.n_init
+        seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=count)
+        k_means = None if goes_on else self._k_means(inputs, int(seeds[0]))
+        starts: list[tuple[float, MixtureOfAutoencoders, list[dict]]] = []
+        for number, seed in enumerate(seeds.tolist()):
+            with Isolation(seed), _deterministic(self.device):
+                mixture = copy.deepcopy(self.mixture_) if goes_on else self._mixture()
+                state = self._train(mixture, inputs, seed, number, None if number else k_means)
+                mixture = state.network.mixture.cpu().eval()
+                loss = self._loss(state, mixture, X) if count > 1 else 0.0
+            starts.append((loss, mixture, state.rows))
+        (least, mixture, rows), *others = sorted(starts, key=lambda start: start[0])
+        self._take(X, mixture, rows)
+        near = [other for loss, other, _ in others if loss <= least + CLOSE * abs(least)]
+        self._check_agreement(X, near)
+        self._check_stability(X)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None) -> Self:
+        """Train for an epoch on X, a part of all inputs, and cluster it.
+
+        Initial weights and the scale of the inputs are of the first part, or of a `fit` before. The
+        learning rate stays at its peak, so give a smaller one than to `fit`. `n_init`,
+        `max_time`, `epochs` and `callback` do not matter.
+
+        Args, raises:
+            As `fit`.
+        """
+        goes_on = hasattr(self, "mixture_")
+        X, inputs = self._begin(X, sample_weight, goes_on)
+        if not hasattr(self, "_partial"):
+            seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+            k_means = None if goes_on else self._k_means(inputs, seed)
+            training, isolation = self._training(), Isolation(seed)
+            with isolation:
+                mixture = copy.deepcopy(self.mixture_) if goes_on else self._mixture()
+                state = training.begin(mixture.to(self.device), seed)
+                if k_means:
+                    training.imitate(state, k_means, inputs)
+            self._partial = isolation, state
+        isolation, state = self._partial
+        with isolation, _deterministic(self.device):
+            self._training().pass_over(state, inputs)
+        self._take(X, copy.deepcopy(state.network.mixture).cpu().eval(), state.rows)
         return self
 
     def predict(self, X) -> np.ndarray:
@@ -196,7 +238,8 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
 
     def predict_proba(self, X) -> np.ndarray:
         """Return the concentrations, (n, n_clusters), float32."""
-        return self._concentrations(self._seen(X))
+        seen = self._seen(X)
+        return _concentrations(self.mixture_, seen)
 
     def transform(self, X) -> np.ndarray:
         """Return the features of each input that the gate's last layer gets, (n, d), float32."""
@@ -209,14 +252,31 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         seen = self._seen(X)
         return self.scale_.backward(_apply(self._mixed, seen))
 
-    def score(self, X, y=None) -> float:
-        """Return minus the mean squared error of the mixed reconstruction.
+    def score_samples(self, X) -> np.ndarray:
+        """Return minus the squared error of the mixed reconstruction of each input, (n,).
 
-        Its scale is that of pixels in [0, 1], or of standardised features.
+        It is the mean over pixels in [0, 1] or standardised features, and least of the inputs that
+        are least like those that the mixture was fitted on.
         """
         seen = self._seen(X)
-        errors = _apply(lambda part: (self._mixed(part) - part).square().flatten(1).mean(1), seen)
-        return -float(errors.mean())
+        errors = _apply(
+            lambda part: (self._mixed(part) - part).double().square().flatten(1).mean(1), seen
+        )
+        return -errors.numpy()
+
+    def score(self, X, y=None) -> float:
+        """Return how many clusters there are that two fresh views of X agree on, in nats.
+
+        It is H(c) - VI(c, c'), with the clusters c and c' of two views of each input: their entropy
+        minus the variation of information between them (Meilă 2007), H(c | c') + H(c' | c). With
+        even clusters that views do not change it is log M; it falls where a cluster is cut. So it
+        compares numbers of clusters: a search such as `GridSearchCV` takes the largest.
+        """
+        seen = self._seen(X)
+        P, Q = self._two_views(self.mixture_, seen)
+        joint = (P.T @ Q + Q.T @ P) / (2 * len(P))
+        single, both = (entr(shares).sum().item() for shares in (joint.sum(dim=0), joint))
+        return 3 * single - 2 * both
 
     def save(self, path: str | Path, notes: dict | None = None) -> None:
         """Write the model as safetensors.
@@ -232,10 +292,12 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         check_is_fitted(self, "mixture_")
         weights = {name: value.numpy() for name, value in self.mixture_.state_dict().items()}
         names = getattr(self, "feature_names_in_", None)
+        views = "auto" if callable(self._fitted["views"]) else self._fitted["views"]
         origin = {
-            "parameters": self._fitted,
+            "parameters": self._fitted | {"views": views},
             "notes": notes or {},
             "shape": self.scale_.shape,
+            "spread": self.spread_,
             "feature_names": None if names is None else list(names),
         }
         arrays = {
@@ -249,6 +311,8 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
     def load(cls, path: str | Path) -> Self:
         """Read a model that `save` wrote: as it was fitted, without its `random_state`.
 
+        Functions are not saved: `views` that are one become "auto".
+
         Raises:
             moaplus.storage.files.UserError: if the file is missing, damaged or no such model.
         """
@@ -260,10 +324,12 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
             model.scale_ = Scale(tuple(origin["shape"]), *scale)
             model.loss_curve_ = arrays.pop("loss_curve").tolist()
             model.concentrations_ = arrays.pop("concentrations")
-            model.mixture_ = model._mixture().eval()
+            with Isolation(0):
+                model.mixture_ = model._mixture().eval()
             weights = {name: torch.from_numpy(value) for name, value in arrays.items()}
             model.mixture_.load_state_dict(weights)
             names, model.notes_ = origin["feature_names"], origin["notes"]
+            model.spread_ = origin["spread"]
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise UserError(
                 f"{path}: no model of MoAPlus: {' '.join(str(error).split())}"
@@ -274,6 +340,10 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         if names is not None:
             model.feature_names_in_ = np.array(names, dtype=object)
         return model
+
+    def __getstate__(self) -> dict:
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_partial"}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -322,76 +392,163 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
             )
         return Seen(X, self.scale_)
 
-    def _check_gate(self, images: bool) -> None:
-        if self.gate != "auto" and not images and self.gate not in OF_FEATURES:
-            raise ValueError(
-                f"gate={self.gate!r} needs images (n, h, w), and X has features; use 'auto', "
-                f"{' or '.join(map(repr, OF_FEATURES))}"
+    def _begin(self, X, sample_weight, goes_on: bool) -> tuple[np.ndarray, Seen | Resampled]:
+        """Check X and the parameters; return X, and what of it a mixture is trained on."""
+        X = self._checked(X, reset=not goes_on)
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
+        used = X if weights is None else X[weights > 0]
+        _check_device(self.device)
+        kind_of(X.shape[1:], **{name: getattr(self, name) for name in KIND})
+        if len(used) < self.n_clusters:
+            raise ValueError(
+                f"n_samples={len(used)} should be >= n_clusters={self.n_clusters}: give more "
+                "inputs, or ask for fewer clusters"
+            )
+        if self.n_clusters == 1:
+            warnings.warn("n_clusters=1 puts all into one cluster; ask for 2 or more", stacklevel=3)
+        if (distinct := count_distinct(used, self.n_clusters)) < self.n_clusters:
+            _warn(f"X has {distinct} distinct inputs, fewer than n_clusters={self.n_clusters}")
+        changed = [name for name in BUILT if goes_on and self._fitted[name] != getattr(self, name)]
+        if changed:
+            raise ValueError(
+                f"{changed[0]}={getattr(self, changed[0])!r}: it was fitted with "
+                f"{self._fitted[changed[0]]!r}, from which this cannot go on; use warm_start=False"
+            )
+        self._fitted = self.get_params() | {"random_state": None, "callback": None}
+        if not goes_on:
+            self.scale_ = Scale.of(used)
+        inputs = Seen(used, self.scale_, self.device)
+        if weights is None or np.ptp(weights := weights[weights > 0]) == 0:
+            return X, inputs
+        return X, Resampled(inputs, weights)
 
     @property
-    def _kinds(self) -> tuple[str, str]:
-        """Return the names of the architecture and the gate: for images, or for features."""
-        images = len(self.scale_.shape) > 1
-        architecture, gate = ("cae", "deep") if images else ("dense", "tabular")
-        chosen = self._fitted["gate"]
-        return architecture, gate if chosen == "auto" else chosen
+    def _kind(self) -> Kind:
+        return kind_of(self.scale_.shape, **{name: self._fitted[name] for name in KIND})
+
+    def _k_means(self, inputs: Seen | Resampled, seed: int) -> KMeans | None:
+        """Cluster features by k-means, whose clusters tell how far apart two views may be."""
+        k_means, self.spread_ = None, None
+        if self._kind.k_means:
+            with warnings.catch_warnings():  # of few distinct inputs there is a warning already
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                k_means, self.spread_ = k_means_of(inputs, self.n_clusters, seed)
+        return k_means
 
     def _mixture(self) -> MixtureOfAutoencoders:
-        architecture, gate = self._kinds
-        count, latent = self._fitted["n_clusters"], self._fitted["latent"]
-        return MixtureOfAutoencoders(count, architecture, CHANNELS, latent, gate, self.scale_.seen)
-
-    def _train(self, inputs: Seen, seed: int) -> State:
-        _, gate = self._kinds
-        state = start(
-            self._mixture().to(self.device),
-            seed,
-            weight_decay=self.weight_decay,
-            views=getattr(GATES[gate], "VIEWS", ()),
+        count, latent, kind = self._fitted["n_clusters"], self._fitted["latent"], self._kind
+        return MixtureOfAutoencoders(
+            count, kind.architecture, CHANNELS, latent, kind.gate, self.scale_.seen
         )
-        steps = math.ceil(len(inputs) / self.batch_size)
-        enough = max(MIN_EPOCHS, math.ceil(MIN_STEPS / steps))
-        epochs = enough if self.epochs == "auto" else self.epochs
+
+    def _training(self) -> Training:
         objective = OBJECTIVES[self.objective]
         if self.objective == DEFAULT:
-            usual = BALANCE["images" if len(self.scale_.shape) > 1 else "features"]
-            objective = with_balance(usual if self.balance == "auto" else self.balance)
-        state.network.dead_share = DEAD_SHARE
-        off = None if self.verbose else True  # None: where there is no terminal
-        progress = tqdm(total=epochs, desc="MoAPlus", unit="epoch", disable=off)
-
-        def after_epoch(state: State) -> None:
-            progress.set_postfix(objective=f"{state.rows[-1]['objective']:.3f}")
-            progress.update()
-
-        fit(
-            state,
-            inputs,
+            objective = with_balance(self._kind.balance)
+        return Training(
             objective,
-            epochs=epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            schedule=one_cycle,
-            ridge=RIDGE,
-            after_epoch=after_epoch,
+            self.batch_size,
+            self.learning_rate,
+            self.weight_decay,
+            self._kind.views,
+            self.spread_,
+            self._kind.min_steps,
         )
-        progress.close()
+
+    def _train(
+        self,
+        mixture: MixtureOfAutoencoders,
+        inputs: Seen | Resampled,
+        seed: int,
+        start: int,
+        k_means: KMeans | None,
+    ) -> State:
+        """Train a mixture from one start, which imitates k-means if it is given."""
+        training, mixture = self._training(), mixture.to(self.device)
+        epochs = training.usual_epochs(len(inputs)) if self.epochs == "auto" else self.epochs
+        if self.max_time:
+            epochs = training.epochs_within(
+                self.max_time / self._kind.n_init, mixture, inputs, epochs
+            )
+        off = None if self.verbose else True  # None: where there is no terminal
+        with tqdm(total=epochs, desc="MoAPlus", unit="epoch", disable=off) as progress:
+
+            def after_epoch(state: State) -> bool | None:
+                loss, epoch = last_loss(state), len(state.rows)
+                progress.set_postfix(objective=f"{loss:.3f}")
+                progress.update()
+                told = {"start": start, "epoch": epoch, "epochs": epochs, "loss": loss}
+                return self.callback(told) if self.callback else None
+
+            state = training.begin(mixture, seed)
+            if k_means:
+                training.imitate(state, k_means, inputs)
+            training.run(state, inputs, epochs, after_epoch)
         return state
 
-    def _concentrations(self, seen: Seen) -> np.ndarray:
-        return _apply(self.mixture_.gate, seen).softmax(dim=1).numpy()
+    def _loss(self, state: State, mixture: MixtureOfAutoencoders, X: np.ndarray) -> float:
+        """Return the loss by which starts are compared.
 
-    def _agreement(self, seen: Seen) -> float:
-        """Return the median adjusted Rand index of the other heads' clusters with the labels.
-
-        It is 1 where the gate has one head.
+        Of the default objective it is the part that the clusters make, for fresh views of X: the
+        logarithm of the error of some experts varies more.
         """
-        if getattr(self.mixture_.gate, "count", 1) == 1:
-            return 1.0
-        by_head = _apply(lambda part: self.mixture_.gate.by_head(part).argmax(2).T, seen)
-        _, *others = by_head.T.numpy()
-        return float(np.median([adjusted_rand_score(self.labels_, other) for other in others]))
+        if self.objective != DEFAULT:
+            return last_loss(state)
+        P, Q = self._two_views(mixture, Seen(X, self.scale_))
+        disagreement, unevenness = parts(P[None], Q[None], RIDGE)
+        return (disagreement + self._kind.balance * unevenness).item()
+
+    def _take(self, X: np.ndarray, mixture: MixtureOfAutoencoders, rows: list[dict]) -> None:
+        """Keep a trained mixture, its history, and the clusters that it gives X."""
+        self.mixture_ = mixture
+        self.loss_curve_ = [row["objective"] for row in rows]
+        self.n_iter_ = len(rows)
+        self.concentrations_ = _concentrations(self.mixture_, Seen(X, self.scale_))
+        self.labels_ = self.concentrations_.argmax(axis=1)
+        if empty := self.n_clusters - len(np.unique(self.labels_)):
+            _warn(f"{empty} of {self.n_clusters} clusters are empty; ask for fewer clusters")
+
+    def _check_agreement(self, X: np.ndarray, others: list[MixtureOfAutoencoders]) -> None:
+        """Warn if the other heads of the gate, or other mixtures, have other clusters."""
+        seen, gate = Seen(X, self.scale_), self.mixture_.gate
+        by_head = np.empty((0, len(X)))
+        if getattr(gate, "count", 1) > 1:
+            by_head = _apply(lambda part: gate.by_head(part).argmax(2).T, seen).T[1:].numpy()
+        by_start = [_concentrations(other, seen).argmax(axis=1) for other in others]
+        for what, clusterings in (("heads of the gate", by_head), ("starts", by_start)):
+            indices = [adjusted_rand_score(self.labels_, labels) for labels in clusterings]
+            if indices and np.median(indices) < AGREEMENT:
+                _warn(
+                    f"{what} with nearly the same loss disagree on the clusters (median adjusted "
+                    f"Rand index {np.median(indices):.2f}): try other views, another n_clusters or "
+                    "another balance"
+                )
+
+    def _check_stability(self, X: np.ndarray) -> None:
+        """Warn of a cluster whose inputs leave it in a fresh view, as where a group was cut."""
+        sample = X[:: math.ceil(len(X) / CHECKED)]
+        P, Q = self._two_views(self.mixture_, Seen(sample, self.scale_))
+        joint, loads = P.T @ Q + Q.T @ P, (P + Q).sum(dim=0)
+        used = loads > 0
+        kept, cluster = (joint.diagonal()[used] / loads[used]).min(dim=0)
+        if self._kind.views and kept < KEPT:
+            _warn(
+                f"cluster {used.nonzero()[cluster].item()} is forced: a fresh view keeps "
+                f"{kept:.0%} of it; try another n_clusters, balance or views"
+            )
+
+    def _two_views(self, mixture: MixtureOfAutoencoders, seen: Seen) -> tuple[Tensor, Tensor]:
+        """Compute the concentrations of two fresh views of each input, (n, M) each, float64."""
+        view = view_function(self._kind.views, mixture.gate, self.spread_)
+        P, Q = (
+            _apply(lambda part: mixture.gate(view(part)).double().softmax(dim=1), seen, seed)
+            for seed in range(2)
+        )
+        return P, Q
 
     def _mixed(self, seen: Tensor) -> Tensor:
         reconstructions, logits = self.mixture_(seen)
@@ -412,7 +569,22 @@ def _check_device(device: str) -> None:
         ) from error
 
 
-@torch.no_grad()
-def _apply(function, seen: Seen) -> Tensor:
+@contextmanager
+def _deterministic(device: str) -> Iterator[None]:
+    """Choose algorithms of cuDNN that give the same values each time, where it is used."""
+    if torch.device(device).type != "cuda":
+        yield
+        return
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        yield
+
+
+def _concentrations(mixture: MixtureOfAutoencoders, seen: Seen) -> np.ndarray:
+    return _apply(mixture.gate, seen).softmax(dim=1).numpy()
+
+
+def _apply(function: Callable[[Tensor], Tensor], seen: Seen, seed: int = 0) -> Tensor:
+    """Return what a function makes of inputs, a part of them at a time; it may draw numbers."""
     starts = range(0, len(seen), CHUNK)
-    return torch.cat([function(seen[start : start + CHUNK]) for start in starts])
+    with Isolation(seed), torch.no_grad():
+        return torch.cat([function(seen[start : start + CHUNK]) for start in starts])

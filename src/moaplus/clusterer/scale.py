@@ -110,6 +110,32 @@ class Seen:
         return self.scale.forward(self.X.take(index.numpy(), axis=dim)).to(self.target)
 
 
+class Resampled:
+    """Inputs drawn in proportion to weights, anew each time that they are asked for.
+
+    Of n indices each is a stratum of the weights' sum (stratified resampling): in an epoch, an
+    input of twice the mean weight is seen twice, or else once or three times.
+    """
+
+    device = torch.device("cpu")  # of indices
+
+    def __init__(self, inputs: Seen, weights: np.ndarray):
+        self.inputs = inputs
+        self.ends = torch.from_numpy(np.cumsum(weights / weights.sum()))
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        return self.index_select(0, torch.arange(len(self))[rows])
+
+    def index_select(self, dim: int, index: Tensor) -> Tensor:
+        """Return inputs for these indices, (n,); `dim` is 0."""
+        places = (index + torch.rand(len(index), dtype=torch.float64)) / len(self)
+        drawn = torch.searchsorted(self.ends, places).clamp(max=len(self) - 1)
+        return self.inputs.index_select(dim, drawn)
+
+
 def _pixel_range(X: np.ndarray) -> tuple[np.float64, np.float64]:
     """Return the least and the largest pixel; those of the bulk where the extremes are far off.
 

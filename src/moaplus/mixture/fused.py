@@ -23,6 +23,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from moaplus.mixture import kernels
+from moaplus.mixture.isolation import FLOAT, Isolation
 from moaplus.mixture.kernels import PIXELS, L
 from moaplus.mixture.layers import LEAK
 from moaplus.mixture.networks import Flat, MixtureOfAutoencoders
@@ -40,7 +41,7 @@ def check() -> None:
     features = get_host_cpu_features()
     if "fma" in features and not features["fma"]:
         raise ArithmeticError("this processor has no fused multiply-add")
-    with torch.random.fork_rng(devices=[]):
+    with Isolation(0):
         mixture, image = MixtureOfAutoencoders(2, "cae", (4, 8), 2), torch.rand(1, 28, 28)
         ours, theirs = (_gradient(form(mixture), image) for form in (FusedCAE, Flat))
     if not torch.allclose(ours, theirs, rtol=1e-3, atol=1e-4 * theirs.abs().max().item()):
@@ -88,7 +89,7 @@ class FusedCAE(Flat):
         }
         filters, pairs = [], []
         for (experts, gate), shape in layers.items():
-            array, own = torch.empty(self.M + 1, *shape).numpy(), named[gate]
+            array, own = torch.empty(self.M + 1, *shape, dtype=FLOAT).numpy(), named[gate]
             filters.append(array)
             pairs.append((array[:-1], named[experts].reshape(self.M, *shape)))
             pairs.append((array[-1], own.reshape(c1, 9).T if shape == (9, c1) else own))
@@ -103,7 +104,9 @@ class FusedCAE(Flat):
     def array(self, name: str, *shape: int) -> np.ndarray:
         """Return memory, zeros at first, that is reused while it has this shape."""
         if name not in self.arrays or self.arrays[name].shape != shape:
-            self.arrays[name] = torch.zeros(shape).numpy()  # which begins with a cache line
+            self.arrays[name] = torch.zeros(
+                shape, dtype=FLOAT
+            ).numpy()  # which begins with a cache line
         return self.arrays[name]
 
     def chunk(self, name: str, *shape: int) -> np.ndarray:
@@ -131,7 +134,7 @@ class FusedCAE(Flat):
         self.pixels[:, n:] = 0
         logits = self.encode()
         self.decode()
-        products = torch.empty(M, M, self.pixels.shape[1]).numpy()
+        products = torch.empty(M, M, self.pixels.shape[1], dtype=FLOAT).numpy()
         memory = self.chunk("residuals", M), self.chunk("products", M, M)
         kernels.residual_products(self.x, self.pixels, *memory, products)
         by_image = torch.from_numpy(products)[:, :, :n].permute(2, 0, 1)

@@ -3,6 +3,7 @@
 The objectives with the Gram matrix across two views, such as `moa_plus_views`, need it.
 """
 
+import functools
 import math
 from collections.abc import Collection
 from typing import Protocol
@@ -67,13 +68,15 @@ class TwoViews(Flat):
     Each of the M experts sees n/M of a batch's n images, so that all together take the time of one.
 
     Attributes:
+        view: makes a random view of each image, (n, …) -> (n, …), of some strength.
         strength: of the views.
         dead_share: a component is dead if its mean concentration is below this share of 1/M.
     """
 
     def __init__(self, mixture: nn.Module, augmentations: Collection[str]):
         super().__init__(mixture)
-        self.augmentations, self.strength = augmentations, 1.0
+        self.view = functools.partial(mixture.gate.views, augmentations=augmentations)
+        self.strength = 1.0
         self.dead_share = DEAD_SHARE
 
     def batches(self, order: Tensor, size: int) -> tuple[Tensor, ...]:
@@ -90,7 +93,7 @@ class TwoViews(Flat):
         if not self.mixture.training:
             return super().__call__(images)
         twice = torch.cat([images, images])
-        views = self.mixture.gate.views(twice, self.augmentations, self.strength)
+        views = self.view(twice, strength=self.strength)
         seen = images[: math.ceil(len(images) / self.mixture.count)]
         return self.graphs(self._on_views, views, seen)
 

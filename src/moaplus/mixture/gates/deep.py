@@ -11,7 +11,19 @@ from moaplus.mixture.views import random_views
 
 CHANNELS = (16, 32, 64)  # of three convolutions of stride 2
 FEATURES = 128
-VIEWS = ("affine", "elastic", "thickness")  # the augmentations that may be chosen
+VIEWS = (  # the augmentations that may be chosen
+    "affine",
+    "elastic",
+    "thickness",
+    "flip",
+    "rotation",
+    "crop",
+    "colour",
+    "brightness",
+    "contrast",
+    "noise",
+    "erase",
+)
 
 
 class FirstConv(nn.Conv2d):
