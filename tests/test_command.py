@@ -144,6 +144,18 @@ def test_bad_requests_get_one_line_before_anything_is_trained(tmp_path, capsys, 
     assert not (tmp_path / "new.csv").exists()
 
 
+def test_views_and_a_limit_of_time(fast, capsys):
+    np.save("images.npy", IMAGES)
+    command = ["cluster", "images.npy", "--clusters", "2", "--output", "new.csv"]
+    assert main([*command, "--views", "flip", "flop"]) == 1
+    assert "images.npy: views: 'flop' is no augmentation of images" in capsys.readouterr().err
+    assert main([*command, "--max-time", "0"]) == 1
+    assert "images.npy: The 'max_time' parameter" in capsys.readouterr().err
+    options = ["--views", "affine", "erase", "--max-time", "600", "--model", "model.safetensors"]
+    assert main([*command, *options]) == 0
+    assert MoAPlus.load("model.safetensors").views == ["affine", "erase"]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_without_the_right_to_write_is_told_before_training(tmp_path, capsys):
     np.save("images.npy", IMAGES)

@@ -28,6 +28,16 @@ def add_commands(commands) -> None:
     cluster.add_argument("--clusters", type=int, required=True, help="number of clusters")
     cluster.add_argument("--model", type=Path, help="safetensors file to write, for `assign`")
     cluster.add_argument("--seed", type=int, default=0)
+    cluster.add_argument(
+        "--views",
+        nargs="+",
+        metavar="NAME",
+        help="what may differ between pictures of one cluster, such as flip, rotation, colour: "
+        "docs/method.md",
+    )
+    cluster.add_argument(
+        "--max-time", type=float, metavar="SECONDS", help="about how long to train, at most"
+    )
     cluster.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     cluster.add_argument(
         "--aspect",
@@ -67,6 +77,8 @@ def _cluster(
     sheet: Path | None,
     model: Path | None,
     seed: int,
+    views: list[str] | None,
+    max_time: float | None,
     device: str,
     aspect: bool,
     background: str,
@@ -92,7 +104,14 @@ def _cluster(
     from moaplus.mixture.fit import keep_freed_memory
 
     keep_freed_memory()
-    fitted = MoAPlus(clusters, random_state=seed, device=device, verbose=1)
+    fitted = MoAPlus(
+        clusters,
+        views=views or "auto",
+        max_time=max_time,
+        random_state=seed,
+        device=device,
+        verbose=1,
+    )
     _in_one_line(images, lambda: fitted.fit(inputs.images))
     _write_table(output, inputs.names, fitted.concentrations_)
     if model:
