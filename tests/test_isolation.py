@@ -16,7 +16,8 @@ from moaplus.mixture.isolation import Isolation
 # Trainings are short.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-X = load_digits(n_class=2).data[:100].reshape(-1, 8, 8)
+FEATURES = load_digits(n_class=2).data[:100]
+IMAGES = FEATURES.reshape(-1, 8, 8)
 
 
 def model(seed: int, **settings) -> MoAPlus:
@@ -68,13 +69,18 @@ def test_the_callers_state_changes_no_number(inference):
     torch.testing.assert_close(ours, plain, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("settings", [{}, {"gate": "small", "objective": "moa_plus"}])
-def test_the_callers_state_changes_no_result_and_stays(settings, tmp_path):
-    plain = model(0, **settings).fit(X)
+@pytest.mark.parametrize(
+    ("X", "settings"),
+    [(IMAGES, {}), (IMAGES, {"gate": "small", "objective": "moa_plus"}), (FEATURES, {})],
+    ids=["images", "as published", "features"],
+)
+def test_the_callers_state_changes_no_result_and_stays(X, settings, tmp_path):
+    weights = np.linspace(0.5, 1.5, len(X))
+    plain = model(0, **settings).fit(X, sample_weight=weights)
     score, samples = plain.score(X), plain.score_samples(X)
     with GlobalState():
         before = torch.get_rng_state()
-        again = model(0, **settings).fit(X)
+        again = model(0, **settings).fit(X, sample_weight=weights)
         again.save(tmp_path / "model.safetensors")
         read = MoAPlus.load(tmp_path / "model.safetensors")
         for one in (again, read):
@@ -87,12 +93,12 @@ def test_the_callers_state_changes_no_result_and_stays(settings, tmp_path):
 
 
 def test_two_threads_fit_as_each_would_alone():
-    alone = [model(seed).fit(X).concentrations_ for seed in (0, 1)]
+    alone = [model(seed).fit(IMAGES).concentrations_ for seed in (0, 1)]
     together = threading.Barrier(2)
 
     def fit(seed: int) -> np.ndarray:
         together.wait()
-        return model(seed).fit(X).concentrations_
+        return model(seed).fit(IMAGES).concentrations_
 
     with ThreadPoolExecutor(2) as pool:
         for ours, theirs in zip(pool.map(fit, (0, 1)), alone, strict=True):

@@ -192,7 +192,8 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         for number, seed in enumerate(seeds.tolist()):
             with Isolation(seed), _deterministic(self.device):
                 mixture = copy.deepcopy(self.mixture_) if goes_on else self._mixture()
-                state = self._train(mixture, inputs, seed, number, None if number else k_means)
+                first = None if number else k_means
+                state = self._train(mixture, inputs, seed, number, count, first)
                 mixture = state.network.mixture.cpu().eval()
                 loss = self._loss(state, mixture, X) if count > 1 else 0.0
             starts.append((loss, mixture, state.rows))
@@ -416,7 +417,8 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         if changed:
             raise ValueError(
                 f"{changed[0]}={getattr(self, changed[0])!r}: it was fitted with "
-                f"{self._fitted[changed[0]]!r}, from which this cannot go on; use warm_start=False"
+                f"{self._fitted[changed[0]]!r}, from which this cannot go on; set "
+                "warm_start=False, and fit"
             )
         self._fitted = self.get_params() | {"random_state": None, "callback": None}
         if not goes_on:
@@ -434,7 +436,8 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         """Cluster features by k-means, whose clusters tell how far apart two views may be."""
         k_means, self.spread_ = None, None
         if self._kind.k_means:
-            with warnings.catch_warnings():  # of few distinct inputs there is a warning already
+            # Of few distinct inputs there is a warning already.
+            with Isolation(seed), warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 k_means, self.spread_ = k_means_of(inputs, self.n_clusters, seed)
         return k_means
@@ -465,15 +468,14 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
         inputs: Seen | Resampled,
         seed: int,
         start: int,
+        starts: int,
         k_means: KMeans | None,
     ) -> State:
-        """Train a mixture from one start, which imitates k-means if it is given."""
+        """Train a mixture from one of some starts, which imitates k-means if it is given."""
         training, mixture = self._training(), mixture.to(self.device)
         epochs = training.usual_epochs(len(inputs)) if self.epochs == "auto" else self.epochs
         if self.max_time:
-            epochs = training.epochs_within(
-                self.max_time / self._kind.n_init, mixture, inputs, epochs
-            )
+            epochs = training.epochs_within(self.max_time / starts, mixture, inputs, epochs)
         off = None if self.verbose else True  # None: where there is no terminal
         with tqdm(total=epochs, desc="MoAPlus", unit="epoch", disable=off) as progress:
 
@@ -530,12 +532,14 @@ class MoAPlus(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, B
 
     def _check_stability(self, X: np.ndarray) -> None:
         """Warn of a cluster whose inputs leave it in a fresh view, as where a group was cut."""
+        if not self._kind.views:
+            return
         sample = X[:: math.ceil(len(X) / CHECKED)]
         P, Q = self._two_views(self.mixture_, Seen(sample, self.scale_))
         joint, loads = P.T @ Q + Q.T @ P, (P + Q).sum(dim=0)
         used = loads > 0
         kept, cluster = (joint.diagonal()[used] / loads[used]).min(dim=0)
-        if self._kind.views and kept < KEPT:
+        if kept < KEPT:
             _warn(
                 f"cluster {used.nonzero()[cluster].item()} is forced: a fresh view keeps "
                 f"{kept:.0%} of it; try another n_clusters, balance or views"

@@ -143,8 +143,7 @@ def k_means_of(inputs: Images, clusters: int, seed: int) -> tuple[KMeans, float]
     Returns:
         What it found, and the standard deviation of a feature within a cluster.
     """
-    draw = torch.Generator().manual_seed(seed)
-    sample = inputs.index_select(0, torch.randperm(len(inputs), generator=draw)[:SAMPLE])
+    sample = inputs.index_select(0, torch.randperm(len(inputs))[:SAMPLE])
     k_means = KMeans(clusters, n_init=STARTS, random_state=seed).fit(sample.cpu().numpy())
     return k_means, math.sqrt(k_means.inertia_ / sample.numel())
 
