@@ -15,7 +15,7 @@ endif
 # `make reproduce DVC=` leaves it out, too.
 DVC := $(shell git rev-parse --git-dir > /dev/null 2>&1 && test -d .dvc && echo dvc)
 
-.PHONY: reproduce report archive pull agree test test-all bench faults agreement growth cluster slurm umap peers \
+.PHONY: reproduce report archive pull agree test test-all bench faults agreement growth cluster slurm umap peers gallery \
 	environment torch lock without-dvc
 
 reproduce: $(if $(DVC),,without-dvc) environment
@@ -90,6 +90,11 @@ peers: environment
 	$(EXTRA) peers
 	moaplus select mnist-all-n12665
 	python benchmarks/written.py peers
+
+# The clusterer on data of all sorts, beside others: two hours.
+gallery: environment
+	for data in mnist fashion-mnist; do moaplus fetch $$data && moaplus select $$data-all-n12665 || exit; done
+	python benchmarks/written.py gallery
 
 bench: environment
 	python benchmarks/written.py benchmark

@@ -2,10 +2,12 @@
 
 `make gallery` fetches MNIST and Fashion-MNIST, and writes docs/gallery.md. Each clustering is a row
 of results/gallery.csv as soon as it is done; rows that today's sources made are not made again.
+`--table` prints the table of the rows that are there.
 """
 
 import csv
 import os
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -209,9 +211,14 @@ def missing(rows: pd.DataFrame) -> Iterator[tuple[str, str, int]]:
 
 
 def table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return NMI by data and method: the mean, and the least and the largest."""
-    lines = []
+    """Return NMI by data and method: the mean, and the least and the largest.
+
+    Data of which clusterings are missing are left out.
+    """
+    lines, incomplete = [], {data for data, _, _ in missing(rows)}
     for data in SOURCES:
+        if data in incomplete:
+            continue
         here = rows[rows["data"] == data]
         line = {"data": data, "inputs": here["inputs"].iloc[0]}
         for method in METHODS:
@@ -228,8 +235,8 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
 def main() -> None:
     """Make what is missing, and print the table."""
     rows = done()
-    tasks = list(missing(rows))
-    if len(rows):
+    tasks = [] if "--table" in sys.argv else list(missing(rows))
+    if tasks and len(rows):
         rows.to_csv(ROWS, index=False)
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for row in pool.map(clustered, *zip(*tasks, strict=True)) if tasks else ():
