@@ -220,7 +220,7 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
         if data in incomplete:
             continue
         here = rows[rows["data"] == data]
-        line = {"data": data, "inputs": here["inputs"].iloc[0]}
+        line = {"data": data, "inputs": f"{here['inputs'].iloc[0]:,}"}
         for method in METHODS:
             nmi = here.loc[here["method"] == method, "nmi"]
             spread = f" ({nmi.min():.3f} to {nmi.max():.3f})" if np.ptp(nmi) > 5e-4 else ""
@@ -246,7 +246,7 @@ def main() -> None:
                 if new:
                     writer.writeheader()
                 writer.writerow(row)
-    print(table(done()).to_markdown(index=False))
+    print(table(done()).to_markdown(index=False, disable_numparse=True))
 
 
 if __name__ == "__main__":
