@@ -85,7 +85,7 @@ def test_no_digit_of_the_papers_table_depends_on_random_numbers(monkeypatch, see
 
 @given(VALUES, st.floats(0.01, 100), st.floats(-100, 100))
 def test_intervals_move_and_scale_with_the_values(values, factor, shift):
-    values = np.array(values)
+    values = np.round(values, 3)  # as differences in the last bit become ties where they move
     for interval in (ends, beta_bootstrap_t, student_t, percentile_bootstrap):
         moved = np.array(interval(values)) * factor + shift
         assert interval(values * factor + shift) == pytest.approx(moved, rel=1e-6, abs=1e-6)
